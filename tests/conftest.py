@@ -24,6 +24,7 @@ from tests.contracts.examples import WIDE
 from tests.engines import EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
 from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
+from tests.story import copies
 
 ENGINES: dict[str, Callable[[], None]] = {"kafka": kafka_at_hand, "postgres": postgres_at_hand}
 SMALLER = {
@@ -44,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Every run tries the same made-up examples, so that a run is red by what was changed. `make chaos` makes up others.
     settings.register_profile("tocsin", derandomize=not WIDE)
     settings.load_profile("tocsin")
-    if not workers.is_worker(config):
+    if workers.is_worker(config):
+        copies.share(workers.shared_folder(config) / "stock")
+    else:
         config.pluginmanager.register(Controller(), "tocsin-controller")
     # A shell starts background jobs with Ctrl-C ignored. The processes that tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -86,6 +86,12 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def shared_folder(config: pytest.Config) -> Path:
+    """The folder of the run, which its workers share and nobody else may open."""
+    workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # xdist puts it there
+    return Path(workerinput["said"]).parent
+
+
 def tell(config: pytest.Config, **said: str) -> None:
     """Report from a worker to the process that prints, before the worker's first test."""
     workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # xdist puts it there

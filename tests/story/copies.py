@@ -1,13 +1,15 @@
 """Processes of `tocsin` for tests: copies of one Python that has read the code already.
 
 A start of `python -m tocsin` spends a second or two of processor time on reading code. So one process for each test run, the
-stock, reads it once, and each start is a copy of the stock: a process of its own, with its own number, memory, open files,
-environment, signals and exit status. It differs from a new one in the reading alone, and in the order of a set of texts, which
-all copies share. That is why `make chaos` starts new ones, as do the tests of the installed wheel and of the single container.
+stock, reads it once, for all workers, and each start is a copy of the stock: a process of its own, with its own number, memory,
+open files, environment, signals and exit status. It differs from a new one in the reading alone, and in the order of a set of
+texts, which all copies share. That is why `make chaos` starts new ones, as do the tests of the installed wheel and of the single
+container.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
@@ -83,9 +85,10 @@ def run(
 
 
 class _Stock:
-    """The tests' side of the stock, which starts with the first copy and ends with this process."""
+    """The tests' side of the stock, which starts with the first copy and ends with the process that started it."""
 
     def __init__(self) -> None:
+        self.shared: Path | None = None
         self._socket: socket.socket | None = None
         self._owner = 0
         self._lock = threading.Lock()
@@ -105,7 +108,8 @@ class _Stock:
     def ask(self, message: Sequence[Any], files: Sequence[int] = ()) -> int:
         with self._lock:
             if self._socket is None or self._owner != os.getpid():  # a forked child has a stock of its own
-                self._socket, self._owner = _open(), os.getpid()
+                self._socket = _connect(self.shared) if self.shared else _open()
+                self._owner = os.getpid()
             socket.send_fds(self._socket, [json.dumps(message).encode()], files)
             answer = self._socket.recv(LONGEST)
             if not answer:
@@ -114,16 +118,40 @@ class _Stock:
             return number
 
 
-def _open() -> socket.socket:
+def share(at: Path) -> None:
+    """Take copies from the stock that listens at this path, for all workers of a run. The first of them starts it."""
+    _STOCK.shared = at
+
+
+def _connect(at: Path) -> socket.socket:
+    """A stock of this process's own, which the shared one makes by a copy of itself."""
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
+    with at.with_suffix(".lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        try:
+            ours.connect(str(at))
+        except OSError:  # none has started yet, or the worker that started it has ended
+            at.unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(str(at))
+                listener.listen(64)
+                _kept.append(_open(listener))
+            ours.connect(str(at))
+    return ours
+
+
+def _open(*listener: socket.socket) -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
+        files = [one.fileno() for one in (its, *listener)]
         subprocess.Popen(  # it ends when `ours` closes, at the latest with this process
-            [sys.executable, "-m", "tests.story.copies", str(its.fileno())],
+            [sys.executable, "-m", "tests.story.copies", *map(str, files)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
-            pass_fds=(its.fileno(),),
+            pass_fds=files,
             start_new_session=True,
         )
     return ours
@@ -166,6 +194,22 @@ def _serve(stock: socket.socket) -> None:
             os.close(file)
 
 
+def _split(life: socket.socket, listener: socket.socket) -> socket.socket:
+    """Make a stock for each that connects. Returns in each of these; the shared one ends here, when `life` does."""
+    waiting = select.poll()
+    for one in (life, listener):
+        waiting.register(one, select.POLLIN)
+    while True:
+        if any(file == life.fileno() for file, _ in waiting.poll()):
+            os._exit(0)
+        one, _ = listener.accept()
+        if not os.fork():
+            life.close()
+            listener.close()
+            return one
+        one.close()
+
+
 def _become(
     files: Sequence[int], arguments: Sequence[str], environment: Mapping[str, str], folder: str
 ) -> None:
@@ -193,6 +237,8 @@ def _read() -> None:
 
 
 _STOCK = _Stock()
+_kept: list[socket.socket] = []
+"""The lives of the stocks that this process has started for all workers."""
 
 if __name__ == "__main__":
     from tocsin.launcher import main
@@ -201,5 +247,6 @@ if __name__ == "__main__":
     _read()
     gc.freeze()
     gc.enable()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    given, *more = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
+    _serve(_split(given, *more) if more else given)
     main()
