@@ -124,6 +124,7 @@ def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.usefixtures("here")  # those who acknowledge are in this process, and the stream is not
 def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
     table = acknowledge.run(acknowledgements=3, backlog=600)
     assert [(row[0], row[1], row[2]) for row in table.rows] == [
@@ -254,9 +255,13 @@ def test_matching_is_measured_against_different_numbers_of_monitors() -> None:
 
 
 @pytest.mark.live
-def test_a_child_that_fails_is_no_figure() -> None:
-    with pytest.raises(RuntimeError, match=r"benchmarks\.line ended with 1"):
-        child.measured("benchmarks.line", file="no such file", monitors=1)
+def test_a_child_gives_its_figures_and_its_own_memory_and_one_that_fails_gives_none(tmp_path: Path) -> None:
+    file = tmp_path / "one"
+    file.write_bytes(b"four")
+    got = child.measured("tests.benchmarks.small", file=str(file))
+    assert got["bytes"] == 4 and 5 < got["peak_mib"] < 50
+    with pytest.raises(RuntimeError, match=r"tests\.benchmarks\.small ended with 1"):
+        child.measured("tests.benchmarks.small", file="no such file")
 
 
 def test_an_unknown_benchmark_is_refused_with_those_that_there_are(
