@@ -39,6 +39,7 @@ MILDEST: Final = 4
 SET_ASIDE: Final = "set_aside"
 COPIES: Final = "copies of one text, set aside"
 AUTOMATED: Final = "posts of accounts that look automated, set aside"
+REPOSTS: Final = "reposts of a few posts, counted as fewer voices"
 TELLS_ALREADY: Final = frozenset(
     {states.FIRING, states.ACKNOWLEDGED, states.SNOOZED, states.ESCALATED, states.DISMISSED}
 )
@@ -108,8 +109,8 @@ def _open(turn: Turn, signal: Row[Any]) -> Change:
 
 
 def _set_aside(turn: Turn, signal: Row[Any]) -> Change:
-    """Copies of one text, or accounts that look automated, alone made the signal: its alert wakes nobody, but people can see and
-    count it.
+    """Copies of one text, accounts that look automated, or reposts alone made the signal: its alert wakes nobody, but people can
+    see and count it.
     """
     # The alert holds no fingerprint: an older alert that has calmed may still hold it, and must not hide this one.
     alert = replace(_candidate(turn, signal), live=None)
@@ -119,7 +120,11 @@ def _set_aside(turn: Turn, signal: Row[Any]) -> Change:
 
 def _why_aside(alert: Alert) -> str:
     evidence = alert.readable_evidence
-    return AUTOMATED if evidence is not None and 2 * evidence.automated_aside > evidence.copies else COPIES
+    if evidence is None:
+        return COPIES
+    if evidence.reposts_aside > evidence.copies:
+        return REPOSTS
+    return AUTOMATED if 2 * evidence.automated_aside > evidence.copies else COPIES
 
 
 def _candidate(turn: Turn, signal: Row[Any]) -> Alert:

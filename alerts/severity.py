@@ -19,7 +19,8 @@ window. The product leaves some choices open; this module decides them:
   first-rank outlet speaks;
 - a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
 - a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30
-  minutes;
+  minutes; what the reposts of one text carry is no SEV1 by lasting, and is on
+  the network of that text, whatever else is said on others (`one_text`);
 - a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are; with the
   share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3, and SEV2 asks for volume;
 - a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.
@@ -133,6 +134,10 @@ def _most_said(given: SeverityInput) -> int:
     return most_said(given.facts.triggers, given.facts.voices)
 
 
+def _spread(facts: Facts) -> bool:
+    return facts.networks_heard > 1 and facts.networks >= 2 and not facts.one_text
+
+
 def _known(given: SeverityInput) -> bool:
     return not given.facts.thin
 
@@ -164,7 +169,7 @@ RULES: Final[tuple[Rule, ...]] = (
         2,
         "on two networks",
         3,
-        lambda c: _known(c) and _twofold(c) and c.facts.networks_heard > 1 and c.facts.networks >= 2,
+        lambda c: _known(c) and _twofold(c) and _spread(c.facts),
     ),
     Rule(2, "an outlet of the first rank is in it", 3, lambda c: _twofold(c) and c.facts.tier1),
     Rule(
@@ -177,7 +182,12 @@ RULES: Final[tuple[Rule, ...]] = (
         1, "a trigger said by three or more people", None, lambda c: speaks(c.facts.triggers, c.facts.voices)
     ),
     Rule(1, "a trigger within an escalated spike", 2, lambda c: _most_said(c) >= 1),
-    Rule(1, "escalated and worsening for 30 minutes", 2, lambda c: c.worsening_for >= WORSENING),
+    Rule(
+        1,
+        "escalated and worsening for 30 minutes",
+        2,
+        lambda c: c.worsening_for >= WORSENING and not c.facts.one_text,
+    ),
 )
 
 

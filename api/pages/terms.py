@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.on_signal import AUTOMATED, COPIES
+from alerts.on_signal import AUTOMATED, COPIES, REPOSTS
 
 SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
 # The shapes tell severities apart without colour.
@@ -324,6 +324,7 @@ STEPS = (
     "Evidence of more mentions, in nats",
     "Evidence of more negatives, in nats",
     "Heat of the negatives",
+    "Voices of a text that is passed on",
     "Due since the last mention",
     "Missing that a silence needs",
     "Distance where it spread (z)",
@@ -430,6 +431,7 @@ REASONS = {
     "volume": "the volume alert of the same monitor tells this story",
     "copies": COPIES,
     "automated": AUTOMATED,
+    "reposts": REPOSTS,
 }
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {

@@ -54,6 +54,9 @@ class StoryOut(BaseModel):
     negative: int
     since: datetime
     until: datetime
+    voices: float = Field(
+        description="What the reposts and one post that they pass on count as in the tone; 0 where there are none."
+    )
 
 
 class RobotOut(BaseModel):

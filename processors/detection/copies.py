@@ -35,6 +35,7 @@ from processors.detection.automation import (
     may_look_automated,
     reasons,
 )
+from processors.detection.reposts import NOT_PASSED_ON, PassedOn
 from processors.understand.likeness import KnownTexts
 from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tocsin.core.clock import DAY, minute_of
@@ -56,12 +57,14 @@ MOST_GROUPS = 2 * MOST_TEXTS
 class Copies:
     """The mentions of a span that are set aside: copies beyond one of each story, and the posts beyond one of each account that
     looks automated. `aside` is the number of both, `automated` that of the second, `negative` the negatives among all of them.
+    `reposted` are the negatives among reposts beyond the voices that they count as. A volume counts every repost.
     """
 
     aside: int
     groups: int
     negative: int = 0
     automated: int = 0
+    reposted: int = 0
 
 
 NO_COPIES = Copies(0, 0)
@@ -79,7 +82,9 @@ class Group(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Automated:
-    """An account that looks automated: why, and its posts in the span. `outside` counts those that are in no flood of copies."""
+    """An account that looks automated: why, and its posts in the span. `outside` counts those that are in no flood of copies;
+    `passed_on` has the negative reposts among them, by story.
+    """
 
     author: int
     why: dict[str, float]
@@ -88,16 +93,18 @@ class Automated:
     negative_outside: int
     floods: int
     first: tuple[str, str]
+    passed_on: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WindowStories:
-    """What a span tells: `distinct` different texts, the stories of which there are copies, the most told first, and the accounts
-    that look automated, the busiest first.
+    """What a span tells: `distinct` different texts, the stories of which there are copies, the most told first, the texts that
+    are passed on, the most passed on first, and the accounts that look automated, the busiest first.
     """
 
     distinct: int
     stories: list[StoryTold] = field(default_factory=list)
+    passed_on: list[PassedOn] = field(default_factory=list)
     automated: int = 0
     automated_authors: list[AutomatedAuthor] = field(default_factory=list)
 
@@ -153,24 +160,52 @@ def copies_in(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, known: KnownTexts | None = None
 ) -> Copies:
     """The posts in [start, end) that repeat a story without saying so, as neither repost nor quote, and the further posts of
-    accounts that look automated. One post of each story and of each such account stays.
+    accounts that look automated. One post of each story and of each such account stays. Reposts are set aside of a share alone.
     """
     groups = groups_in(conn, monitor_id, start, end)
-    story = stories_of(groups, known)
-    posts, negative = Counter[int](), Counter[int]()
-    for one in groups:
-        if one.signature and not one.repost:
-            posts[story[one.signature]] += one.count
-            negative[story[one.signature]] += one.negative
-    floods = {told: n for told, n in posts.items() if n >= COPIES_FROM}
+    texts = _told(groups, stories_of(groups, known))
+    floods = [one for one in texts.values() if one.posts >= COPIES_FROM]
     robots = automated_in(conn, monitor_id, start, end, known)
     extra = [(max(0, one.outside - (not one.floods)), one.negative_outside) for one in robots]
+    # What is set aside of a robot is no voice of a text any more.
+    theirs = sum((Counter(one.passed_on) for one in robots), Counter[int]())
     return Copies(
-        aside=sum(n - 1 for n in floods.values()) + sum(n for n, _ in extra),
+        aside=sum(one.posts - 1 for one in floods) + sum(n for n, _ in extra),
         groups=len(floods),
-        negative=sum(min(n - 1, negative[told]) for told, n in floods.items()) + sum(map(min, extra)),
+        negative=sum(min(one.posts - 1, one.negative_posts) for one in floods) + sum(map(min, extra)),
         automated=sum(n for n, _ in extra),
+        reposted=sum(
+            msgspec.structs.replace(one, negative=max(0, one.negative - theirs[told])).aside
+            for told, one in texts.items()
+            if one.negative
+        ),
     )
+
+
+def _told(groups: Iterable[Group], story: Mapping[int, int]) -> dict[int, PassedOn]:
+    """By story, its reposts and its other posts."""
+    texts: dict[int, PassedOn] = {}
+    for one in groups:
+        if not one.signature:
+            continue
+        told = story[one.signature]
+        before = texts.get(told, NOT_PASSED_ON)
+        texts[told] = (
+            PassedOn(
+                before.reposts + one.count,
+                before.negative + one.negative,
+                before.posts,
+                before.negative_posts,
+            )
+            if one.repost
+            else PassedOn(
+                before.reposts,
+                before.negative,
+                before.posts + one.count,
+                before.negative_posts + one.negative,
+            )
+        )
+    return texts
 
 
 def groups_in(
@@ -214,22 +249,21 @@ def told_in(
     groups = groups_in(conn, monitor_id, start, end)
     story = stories_of(groups, known)
     robots = automated_in(conn, monitor_id, start, end, known)
-    mentions, reposts = Counter[int](), Counter[int]()
-    for one in groups:
-        if one.signature:
-            mentions[story[one.signature]] += one.count
-            reposts[story[one.signature]] += one.count * one.repost
+    texts = _told(groups, story)
+    mentions = {told: one.posts + one.reposts for told, one in texts.items()}
     repeated = sum(n - 1 for n in mentions.values())
     most = sorted((told for told, n in mentions.items() if n > 1), key=lambda one: (-mentions[one], one))
+    passed_on = sorted(
+        (told for told, one in texts.items() if one.reposts), key=lambda one: (-texts[one].reposts, one)
+    )
     shown = [
-        _story(
-            conn, monitor_id, start, end, told, [one for one in story if story[one] == told], reposts[told]
-        )
+        _story(conn, monitor_id, start, end, told, [one for one in story if story[one] == told], texts[told])
         for told in most[:STORIES_SHOWN]
     ]
     return WindowStories(
         count - repeated,
         shown,
+        [texts[told] for told in passed_on],
         sum(one.posts for one in robots),
         [AutomatedAuthor(*one.first, one.posts, one.why) for one in robots[:AUTHORS_SHOWN]],
     )
@@ -255,34 +289,43 @@ def automated_in(
     for one in texts:
         if one.signature and not one.repost:
             told[story[one.signature]] += one.count
-    by_author: dict[int, list[tuple[AuthorPost, bool, tuple[str, str]]]] = {}
+    by_author: dict[int, list[_Posted]] = {}
     for row in rows:
         if row.author not in suspects:
             continue
         tells: int = story.get(row.signature, row.signature)
         copied = not row.repost and told[tells] >= COPIES_FROM
         post = AuthorPost(row.created_at, tells, copied)
-        by_author.setdefault(row.author, []).append((post, row.label == "negative", (row.source, row.id)))
+        posted_here = _Posted(post, row.label == "negative", bool(row.repost), (row.source, row.id))
+        by_author.setdefault(row.author, []).append(posted_here)
     found = (_rated(author, posts, start) for author, posts in by_author.items())
     return sorted((one for one in found if one), key=lambda one: (-one.posts, one.author))
 
 
-def _rated(
-    author: int, posts: Sequence[tuple[AuthorPost, bool, tuple[str, str]]], start: datetime
-) -> Automated | None:
-    why = reasons([post for post, _, _ in posts])
-    here = [one for one in posts if one[0].at >= start]
+class _Posted(msgspec.Struct, frozen=True):
+    """A post of an account that may look automated, by its key."""
+
+    post: AuthorPost
+    negative: bool
+    repost: bool
+    key: tuple[str, str]
+
+
+def _rated(author: int, posts: Sequence[_Posted], start: datetime) -> Automated | None:
+    why = reasons([one.post for one in posts])
+    here = [one for one in posts if one.post.at >= start]
     if not here or not looks_automated(why):
         return None
-    outside = [one for one in here if not one[0].copied]
+    outside = [one for one in here if not one.post.copied]
     return Automated(
         author,
         why,
         len(here),
         len(outside),
-        sum(negative for _, negative, _ in outside),
+        sum(one.negative for one in outside),
         len(here) - len(outside),
-        min((post.at, key) for post, _, key in here)[1],
+        min((one.post.at, one.key) for one in here)[1],
+        Counter(one.post.story for one in outside if one.repost and one.negative),
     )
 
 
@@ -322,7 +365,7 @@ def _story(
     end: datetime,
     told: int,
     texts: Sequence[int],
-    reposts: int,
+    passed_on: PassedOn,
 ) -> StoryTold:
     """The figures of one story. Its name is the signature of its leading text, in hexadecimal digits."""
     m = s.matches
@@ -345,9 +388,10 @@ def _story(
         source=first.source,
         id=first.id,
         count=count,
-        reposts=reposts,
+        reposts=passed_on.reposts,
         authors=int(named + unnamed),
         negative=int(bad),
         since=first.created_at,
         until=last,
+        voices=round(passed_on.voices, 4) if passed_on.reposts else 0.0,
     )

@@ -27,19 +27,22 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
     """The facts of a signal. `reading` belongs to `standing` and speaks; the other readings of the window add what they tell."""
     share, lower, _ = _negatives(seen)
     told = _told(standing, reading, judged)
+    usual = told.get("negative_baseline")
+    over = told.get("negative_over", False)
+    ratio = told.get("ratio", 1.0)
     return Facts(
         kind=reading.kind,
         score=reading.score,
         observed=reading.observed,
         expected=reading.expected,
-        ratio=told.get("ratio", 1.0),
+        ratio=ratio,
         windows_over=standing.episode.windows_over,
         learning=reading.state == "learning",
         complete=judged.window.complete,
         negative_share=share,
         negative_lower=lower,
-        negative_baseline=told.get("negative_baseline"),
-        negative_over=told.get("negative_over", False),
+        negative_baseline=usual,
+        negative_over=over,
         influential=seen.influential,
         networks=len(seen.networks.keys() - UNTOLD),
         networks_heard=seen.networks_heard,
@@ -49,7 +52,21 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
         voices=seen.voices,
         thin=thin,
         lasts=lasts(reading),
+        one_text=_one_text(seen, ratio, judged.monitor.sensitivity.at_least_ratio, usual if over else None),
     )
+
+
+def _one_text(seen: WindowContents, ratio: float, twice: float, usual: float | None) -> bool:
+    """Whether the reposts of one text carry it: without them there would be no twice the expected, or, where there are more
+    negatives than the `usual` share, no more than that.
+    """
+    if not seen.told.passed_on or not seen.count:
+        return False
+    if ratio >= twice > ratio * (seen.count - seen.told.passed_on[0].reposts) / seen.count:
+        return True
+    bad = max(one.negative for one in seen.told.passed_on)
+    scored = seen.negative + seen.neutral + seen.positive
+    return bool(bad) and usual is not None and wilson(seen.negative - bad, scored - bad)[0] <= usual
 
 
 def _told(standing: Standing, reading: Reading, judged: Judgement) -> dict[str, Any]:
@@ -94,7 +111,7 @@ def evidence(
         upper=reading.upper,
         level=LEVEL,
         count=seen.count,
-        copies=copies.aside,
+        copies=copies.aside - copies.reposted,
         copy_groups=copies.groups,
         authors=seen.authors,
         reach=seen.reach,
@@ -131,6 +148,9 @@ def evidence(
         automated=seen.told.automated,
         automated_authors=seen.told.automated_authors,
         automated_aside=copies.automated,
+        reposts=sum(one.reposts for one in seen.told.passed_on),
+        repost_voices=round(sum(one.voices for one in seen.told.passed_on), 4),
+        reposts_aside=copies.reposted,
         input_digest=seen.digest,
     )
 

@@ -63,8 +63,8 @@ def judgement(
     spare_the_quiet: bool = False,
 ) -> Judgement:
     """Every reading of the window. A kind that sets copies aside and is over judges the window again without them, and the kinds
-    after it judge without them, too. A share sets aside the negatives among the copies. A kind that asks the store for more than
-    counts does so before it is judged; an empty window has no more to tell.
+    after it judge without them, too. A share sets aside the negatives among the copies, and among reposts beyond their voices.
+    A kind that asks the store for more than counts does so before it is judged; an empty window has no more to tell.
 
     Most closed windows are quiet. With `spare_the_quiet`, a kind that has nothing to say in the window is not judged, because no
     row and no signal would come of its reading. It is judged all the same as soon as anything may ask for that.
@@ -107,7 +107,8 @@ def _copies(
     until: datetime,
 ) -> Copies:
     """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside. For a share
-    these are the negatives among the copies, and what any kind has set aside counts.
+    these are the negatives among the copies and those of reposts beyond the voices that they count as, and what any kind has set
+    aside counts.
     """
     start = window.end - timedelta(seconds=reading.detail["span_s"])
     found = copies_in(conn, one.id, start, until, one.known_texts)
@@ -118,12 +119,19 @@ def _copies(
         for at, n in other.aside
         if start <= at < window.start
     )
-    most, there = (window.negative, found.negative) if share else (window.count, found.aside)
-    aside = min(most, max(0, there - known))
+    if not share:
+        aside = min(window.count, max(0, found.aside - known))
+        if not aside:
+            return NO_COPIES
+        negative = aside * found.negative // found.aside
+        return Copies(aside, found.groups, negative, aside * found.automated // found.aside)
+    there = found.negative + found.reposted
+    aside = min(window.negative, max(0, there - known))
     if not aside:
         return NO_COPIES
-    negative = aside if share else aside * found.negative // found.aside
-    return Copies(aside, found.groups, negative, aside * found.automated // max(1, found.aside))
+    reposted = -(-aside * found.reposted // there)
+    automated = (aside - reposted) * found.automated // max(1, found.aside)
+    return Copies(aside, found.groups, aside, automated, reposted)
 
 
 def _without(window: WindowCounts, copies: Copies, *, of_share: bool) -> WindowCounts:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from processors.detection.reposts import ALIKE, voices_of
 from processors.detection.working import Working
 from processors.explanation.contributions import Contributions, contributions
 from processors.explanation.rarity import Rarity, rarity
@@ -21,7 +22,7 @@ from processors.signals.calculation import Calculation
 from processors.signals.expectation import Expectation
 from processors.signals.registry import detectors
 from processors.signals.types import Detector, Reading
-from tocsin.core.signal import Agreement, Evidence
+from tocsin.core.signal import Agreement, Evidence, StoryTold
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store.signals import kept_working
 
@@ -100,6 +101,7 @@ def explained(
     figures = _figures(evidence, again, kept)
     steps = _steps(detector, kept) if detector and kept and again else []
     steps += [step for one in evidence.agrees for step in _checks(one)]
+    steps += [_voices(one) for one in evidence.stories if one.voices]
     return Explanation(
         monitor_id=monitor_id,
         kind=kind,
@@ -178,6 +180,16 @@ def _checks(agreement: Agreement) -> list[Calculation]:
         return []
     made: Callable[[Agreement], list[Calculation]] = pkgutil.resolve_name(where)
     return made(agreement)
+
+
+def _voices(told: StoryTold) -> Calculation:
+    posts = told.reposts + min(1, told.count - told.reposts)
+    return Calculation(
+        name="Voices of a text that is passed on",
+        formula=f"{posts} posts / (1 + {posts - 1} x {ALIKE})",
+        value=voices_of(posts),
+        judged=told.voices,
+    )
 
 
 def _baseline(kept: Working, detector: Detector[Any]) -> Baseline | None:

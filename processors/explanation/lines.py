@@ -112,7 +112,8 @@ def _told(now: Contributions) -> Iterator[str]:
         by = f"by {one.authors} authors ({one.reposts} reposts, {one.negative} negative)"
         span = f"{one.since:%Y-%m-%d %H:%M:%SZ} to {one.until:%H:%M:%SZ}"
         first = f"first {_plain(one.source)} {_plain(one.id)}"
-        yield f"    {one.count} of {now.count} are one text {by}, {span}, {first}"
+        voices = f"; passed on, it counts as {one.voices:.1f} voices in the tone" if one.voices else ""
+        yield f"    {one.count} of {now.count} are one text {by}, {span}, {first}{voices}"
     if now.automated:
         yield f"  {now.automated} of {now.count} by accounts that look automated:"
     for robot in now.robots:

@@ -316,6 +316,9 @@ def test_copies_of_one_text_are_suppressed_visibly(scene: Scene) -> None:
     scene.step()
     assert (scene.alert().status, scene.alert().reason) == ("suppressed", "copies of one text, set aside")
     assert scene.alert().live is None
+    scene.signal("set_aside", NEGATIVITY, {"reposts_aside": 3, "copies": 1})
+    scene.step()
+    assert "reposts of a few posts, counted as fewer voices" in {one.reason for one in scene.alerts()}
 
 
 def test_a_review_at_night_waits_for_the_morning_and_an_escalation_rings(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts.severity import CLOCKS, RULES, severity, worsening
@@ -104,6 +105,13 @@ def test_an_escalated_spike_that_worsens_for_30_minutes_is_a_crisis() -> None:
     since = NOW - timedelta(minutes=29)
     assert severity(grave, 2, since, NOW).severity == 2
     assert severity(grave, 2, NOW - timedelta(minutes=30), NOW).severity == 1
+    # What the reposts of one text carry is none by lasting; a trigger in it is.
+    carried = msgspec.structs.replace(grave, one_text=True)
+    assert severity(carried, 2, NOW - timedelta(minutes=30), NOW).severity == 2
+    assert severity(carried).severity == 3
+    assert severity(msgspec.structs.replace(carried, tenfold=True)).severity == 2
+    said = msgspec.structs.replace(carried, triggers={"safety": 3})
+    assert severity(said, 2, NOW - timedelta(minutes=30), NOW).severity == 1
     assert severity(facts(), 2, NOW - timedelta(minutes=30), NOW).severity == 2
 
 

@@ -24,15 +24,18 @@ def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_p
         negative=0,
         since=at - timedelta(minutes=9),
         until=at,
+        voices=1.3636,
     )
     robot = AutomatedAuthor("forum", "b0", 18, {"pace": 24, "equal gaps": 120.0, "copies": 0.9})
     told = {"count": 44, "distinct": 14, "stories": [story], "automated": 18, "automated_authors": [robot]}
-    world.scene.signal("over", evidence=told)
+    world.scene.signal("over", evidence=told | {"reposts": 9, "repost_voices": 4.25}, one_text=True)
     world.scene.step()
     browser, _ = world.session("ada")
     alert = world.scene.alert("volume")
     page = browser.get(f"/alerts/{alert.id}", headers={"Accept": "text/html"}).text
-    assert "31 of 44 mentions are one text</strong>, by 12 authors" in page
+    assert "31 of 44 mentions are one text</strong>, by 12 authors; in the tone it counts as 1.4 voices" in page
+    assert "<dt>Reposts</dt><dd>9<small>voices in the tone, with their posts: 4.2</small>" in page
+    assert "The reposts of one text carry it: without them it would be nothing unusual." in page
     assert "44 mentions tell 14 different texts." in page
     assert "18 of 44 by accounts that look automated" in page
     assert "(90% copies of what others post, a post every 120 seconds, 24 posts in one hour)" in page

@@ -70,6 +70,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     thin: bool = False
     # The window is about as high as an alert needs: its last hour alone, or its score but for the limit that the alert raised.
     lasts: bool = False
+    # Without the reposts of one text there would be no twice the expected, or no more negatives than usual.
+    one_text: bool = False
 
 
 class TopMention(msgspec.Struct, frozen=True):
@@ -125,6 +127,8 @@ class StoryTold(msgspec.Struct, frozen=True, kw_only=True):
     negative: int
     since: datetime
     until: datetime
+    # Of the reposts and one post that they pass on, in the tone; 0 where there are none, or an older version wrote the evidence.
+    voices: float = 0.0
 
 
 class AutomatedAuthor(msgspec.Struct, frozen=True):
@@ -213,6 +217,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     automated: int = 0
     automated_authors: list[AutomatedAuthor] = []
     automated_aside: int = 0
+    # The reposts among the mentions, the voices that they count as in the tone, each text's with one post that they pass on, and
+    # the negatives among them that were set aside for that reason.
+    reposts: int = 0
+    repost_voices: float = 0.0
+    reposts_aside: int = 0
     # A digest over the sorted ids of the window's mentions: the same replay gives the same digest.
     input_digest: str = ""
 
