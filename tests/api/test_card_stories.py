@@ -33,7 +33,9 @@ def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_p
     browser, _ = world.session("ada")
     alert = world.scene.alert("volume")
     page = browser.get(f"/alerts/{alert.id}", headers={"Accept": "text/html"}).text
-    assert "31 of 44 mentions are one text</strong>, by 12 authors; in the tone it counts as 1.4 voices" in page
+    assert (
+        "31 of 44 mentions are one text</strong>, by 12 authors; in the tone it counts as 1.4 voices" in page
+    )
     assert "<dt>Reposts</dt><dd>9<small>voices in the tone, with their posts: 4.2</small>" in page
     assert "The reposts of one text carry it: without them it would be nothing unusual." in page
     assert "44 mentions tell 14 different texts." in page
