@@ -323,6 +323,7 @@ STEPS = (
     "Usual share of negatives",
     "Evidence of more mentions, in nats",
     "Evidence of more negatives, in nats",
+    "Evidence of a new subject, in nats",
     "Heat of the negatives",
     "Voices of a text that is passed on",
     "Due since the last mention",

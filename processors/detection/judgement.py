@@ -72,23 +72,28 @@ def judgement(
     readings, copies = dict[str, Reading](), dict[str, Copies]()
     quiet, spared = dict[str, Any](), list[tuple[Standing, WindowCounts]]()
     for standing in one.standings:
-        if standing.kind.hears is not None and window.count:
-            window = standing.kind.hears(conn, one, standing, window, until, list(readings.values()))
+        signal, hears = standing.kind.signal, standing.kind.hears
+        if hears is not None and window.count and not signal.hears_half_way:
+            window = hears(conn, one, standing, window, until, list(readings.values()))
         if spare_the_quiet and (after := standing.quiet(window, one.sensitivity)) is not None:
             quiet[standing.name] = after
             spared.append((standing, window))
             continue
         reading = standing.judge(window, one.sensitivity)
-        if reading.over and standing.kind.signal.sets_copies_aside:
+        if hears is not None and window.count and signal.hears_half_way:
+            asked = hears(conn, one, standing, window, until, [reading])
+            if asked is not window:
+                window, reading = asked, standing.judge(asked, one.sensitivity)
+        if reading.over and signal.sets_copies_aside:
             found = _copies(conn, one, standing, reading, window, until)
             if found.aside:
                 copies[standing.name] = found
                 # A look at an open window leaves no trace: only closed windows are remembered.
                 if until == window.end:
                     _remember(standing, window.start, found.aside)
-                window = _without(window, found, of_share=standing.kind.signal.is_share)
+                window = _without(window, found, of_share=signal.is_share)
                 reading = standing.judge(window, one.sensitivity)
-        if standing.kind.signal.says_due:
+        if signal.says_due:
             window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
         readings[standing.name] = reading
     if quiet and (copies or window.heard != NOT_LOOKED or any(reading.over for reading in readings.values())):

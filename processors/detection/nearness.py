@@ -18,3 +18,8 @@ def near_an_alert(readings: Iterable[Reading]) -> bool:
 def half_way(readings: Iterable[Reading]) -> bool:
     """Whether any of these readings is half-way to an alert, by its score or by that of its last hour."""
     return any(max(one.score, one.detail.get("hour_score", 0.0)) >= HALF_WAY for one in readings)
+
+
+def half_way_to(reading: Reading) -> bool:
+    """Whether the score of this reading is half of what an alert of its monitor needs, or more."""
+    return 2.0 * reading.score >= float(reading.detail["threshold"])

@@ -52,7 +52,7 @@ class Narrative(Beside[NarrativeState]):
 
     def judge(self, state: NarrativeState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         learning = learns(state.first, window.start)
-        subjects = [one for one in window.heard.subjects or () if _is_new(one)]
+        subjects = [one for one in window.heard.subjects or () if is_new(one)]
         hot = _hot(state, window, subjects) if state.hot or subjects else ()
         now = {one.term: one for one in subjects}
         named = sorted((one for one in hot if one.value in now), key=lambda one: (-one.seen, one.value))
@@ -140,7 +140,8 @@ def log_odds(said: int, of: int, before: int, of_before: int) -> float:
     return round(odds / sqrt(sum(1.0 / one for one in (*now, *then))), 6)
 
 
-def _is_new(one: RisingTerm) -> bool:
+def is_new(one: RisingTerm) -> bool:
+    """Whether so many of the hour's texts say it that it is a subject, and what was told before is known."""
     return one.seen >= AT_LEAST and one.seen >= PART * one.of and one.of_before > 0
 
 

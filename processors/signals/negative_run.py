@@ -1,8 +1,10 @@
-"""The running sum of negativity (CUSUM): the evidence, in nats, that the odds of a negative are 2.4 times the usual ones."""
+"""The running sum of negativity (CUSUM): the evidence, in nats, that the odds of a negative are 2.4 times the usual ones. Beside
+it, what a window teaches.
+"""
 
 from __future__ import annotations
 
-from math import log
+from math import log, sqrt
 
 import msgspec
 
@@ -12,6 +14,11 @@ from processors.signals.types import WindowCounts
 ODDS = 2.4
 # The most evidence that the sum keeps.
 MOST_EVIDENCE = 7.0
+# At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
+# few would teach too small a share.
+TEACHES, TEACHES_DEVIATIONS = 2.0, 2.0
+# Half-way to an alert it teaches less, so that a crisis does not become usual while it lasts.
+TEACHES_HOT = 1.5
 
 
 class NegativeRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,3 +66,15 @@ def grown(
         before.due + negative_due,
         before.windows + 1,
     )
+
+
+def most_taught(due: float, heat: float) -> float:
+    """The most negatives of a window that teach the usual share, where `due` were due."""
+    if heat >= 0.5:
+        return TEACHES_HOT * due
+    return max(TEACHES * due, due + TEACHES_DEVIATIONS * sqrt(due) + 1.0)
+
+
+def together(nats: float, of_crowd: float) -> float:
+    """The evidence of the negatives and of the crowd behind them, which counts up to as many nats as these bring."""
+    return nats + (nats if nats < of_crowd else of_crowd)

@@ -1,16 +1,16 @@
-"""Negativity: more negatives than the volume explains. The one statistic that joins volume and tone.
+"""Negativity: more negatives than the volume explains. The one statistic that joins volume, tone and subject.
 
 Most of the mentions above what was due are taken to be as negative as this monitor's mentions usually are. The rest of their
 negatives, and those of a share that rises by itself, are news. A running sum (CUSUM) adds up the evidence that the odds of a
 negative are 2.4 times the usual ones. A mention counts less the more come at once, because a thousand mentions of one evening are
-not a thousand opinions. To that comes the evidence that there are more mentions than were due, and no more of it than the
-negatives bring themselves. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md
-has the formulas.
+not a thousand opinions. To that comes the evidence that there are more mentions than were due, and half-way to an alert the
+evidence that they tell of something new, each up to what the negatives bring themselves. A burst with the usual share raises
+nothing, and neither do a few angry posts. docs/detection.md has the formulas.
 
 `detail`: span_s, scored and negative (in that span), threshold, heat, hour_score, usual_due (mentions due in the window), taken
 (the negatives that the sums take), window_negative (negatives due in the window), off (how far the last hour is from them),
 evidence (nats, negatives, scored, negatives due and windows since it began), crowd (the same of the volume: nats, mentions, due
-and windows), adaptive_expected, complete, reason. observed, lower
+and windows), subject (the nats of a new one, where there is one), adaptive_expected, complete, reason. observed, lower
 and upper are the share of negatives of the span and its 95 % interval; expected is the usual share.
 """
 
@@ -22,14 +22,22 @@ from typing import Any
 
 import msgspec
 
-from processors.signals import crowd, story
+from processors.signals import crowd, story, subject
 from processors.signals.crowd import NO_CROWD, Crowd
-from processors.signals.negative_run import MOST_EVIDENCE, NO_RUN, NegativeRun, at_crisis_odds, grown
+from processors.signals.negative_run import (
+    MOST_EVIDENCE,
+    NO_RUN,
+    NegativeRun,
+    at_crisis_odds,
+    grown,
+    most_taught,
+    together,
+)
 from processors.signals.rises import NO_RISE, Rise, as_stored
 from processors.signals.spans import LONGEST_SPAN, moved
 from processors.signals.statistics import asks, four, median_step, score_of, six, tidy, wildness, wilson
 from processors.signals.story import Path, Story
-from processors.signals.types import Reading, Sensitivity, WindowCounts
+from processors.signals.types import NOT_LOOKED, Reading, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
 from tocsin.core.promise import CLEARLY_OVER
 
@@ -48,12 +56,9 @@ EVIDENCE_AT = 5.0
 ASKS = 0.3
 # The correlation between two mentions of one half hour.
 CORRELATION = 0.05
-# At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
-# few would teach too small a share.
-TEACHES, TEACHES_DEVIATIONS = 2.0, 2.0
-# Half-way to an alert it teaches less, so that a crisis does not become usual while it lasts.
-TEACHES_HOT = 1.5
 AT_LEAST_SCORED = 10
+# From half of an alert's score on, a new subject counts.
+HALF_WAY = 2.0
 # Fewer angry posts are no crisis.
 LEAST_NEGATIVE = 5
 # A false alert must not hide a crisis of the same day, and the wildest monitor must keep its promise.
@@ -119,6 +124,8 @@ class _Look(msgspec.Struct, frozen=True, gc=False):
     hour: tuple[float, float]
     evidence: NegativeRun
     behind: _Behind
+    # The nats of a new subject.
+    subject: float = 0.0
 
 
 class _Lesson(msgspec.Struct, frozen=True, gc=False):
@@ -133,6 +140,7 @@ class _Lesson(msgspec.Struct, frozen=True, gc=False):
     heat: float
     threshold: float
     reason: str
+    subject: float = 0.0
 
 
 class Negativity:
@@ -141,9 +149,9 @@ class Negativity:
     """
 
     kind = "negativity"
-    version = "negativity-4"
+    version = "negativity-5"
     # Their states are carried over. Those of the first have no crowd, which is learned anew.
-    carries = ("negativity-2", "negativity-3")
+    carries = ("negativity-2", "negativity-3", "negativity-4")
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
         self._zone = zone
@@ -188,6 +196,7 @@ class Negativity:
                 "off": lesson.off,
                 "evidence": lesson.evidence,
                 "crowd": as_stored(look.behind.rise),
+                **({"subject": lesson.subject} if lesson.subject else {}),
                 "adaptive_expected": six(_share(state.adaptive, look.share)),
                 "complete": window.complete,
                 "reason": lesson.reason,
@@ -224,7 +233,7 @@ class Negativity:
         high = at_crisis_odds(share)
         most = min(MOST_EVIDENCE, state.evidence.nats + window.negative * log(high / share))
         loudest = state.crowd.rise.evidence + window.scored * crowd.SOUGHT.nats
-        heat = four(_together(most, loudest) / _needed(state, window.start, sensitivity))
+        heat = four(together(most, loudest) / _needed(state, window.start, sensitivity))
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
         if not enough or score_of(heat) < sensitivity.threshold:
             return False
@@ -269,7 +278,7 @@ class Negativity:
             lesson.negative_due,
             lesson.taken,
         )
-        most = _most_taught(lesson.share * scored, lesson.heat)
+        most = most_taught(lesson.share * scored, lesson.heat)
         taught, usual, lately = taken if taken < most else most, state.usual, state.adaptive
         nats, negatives, of, due, windows = lesson.evidence
         newest = Recent(scored, negative, lesson.due, taken, negative_due, tidy(behind.counted))
@@ -364,6 +373,7 @@ class Negativity:
             (hour_taken, hour_due),
             grown(state.evidence, window, share, explained, negative_due, taken, weight),
             self._behind(state, window, due, (hour_counted, seen_due, windows), learning=learning),
+            0.0 if window.heard is NOT_LOOKED else six(subject.nats(subject.newest(window, state.first))),
         )
 
     @staticmethod
@@ -413,11 +423,8 @@ class Negativity:
 
 
 def _lesson(state: NegativityState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
-    heat, threshold, since = (
-        _heat(state, window.start, look, sensitivity),
-        sensitivity.threshold,
-        look.evidence,
-    )
+    heat, new = _heat(state, window.start, look, sensitivity)
+    threshold, since = sensitivity.threshold, look.evidence
     return _Lesson(
         six(look.share),
         look.due,
@@ -430,13 +437,8 @@ def _lesson(state: NegativityState, window: WindowCounts, look: _Look, sensitivi
         heat,
         four(threshold),
         _why_not(state, window.start, look, heat, threshold),
+        new,
     )
-
-
-def _most_taught(due: float, heat: float) -> float:
-    if heat >= 0.5:
-        return TEACHES_HOT * due
-    return max(TEACHES * due, due + TEACHES_DEVIATIONS * sqrt(due) + 1.0)
 
 
 def _usual(state: NegativityState) -> float:
@@ -455,16 +457,16 @@ def _share(sums: tuple[float, float], without: float) -> float:
     return sums[0] / sums[1] if sums[1] else without
 
 
-def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> float:
-    if look.learning:
-        return 0.0
-    nats = _together(look.evidence.nats, look.behind.rise.evidence)
-    return four(nats / _needed(state, at, sensitivity)) if nats else 0.0
-
-
-def _together(nats: float, of_crowd: float) -> float:
-    """The evidence of the negatives and of the crowd behind them, which counts up to as many nats as these bring."""
-    return nats + (nats if nats < of_crowd else of_crowd)
+def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> tuple[float, float]:
+    """The heat, and the nats of the subject where it counts."""
+    nats = 0.0 if look.learning else together(look.evidence.nats, look.behind.rise.evidence)
+    if not nats:
+        return 0.0, 0.0
+    needed = _needed(state, at, sensitivity)
+    heat, new = four(nats / needed), look.subject
+    if not new or HALF_WAY * score_of(heat) < sensitivity.threshold:
+        return heat, 0.0
+    return four((nats + min(look.evidence.nats, new)) / needed), new
 
 
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from math import exp, log
 
-from processors.signals import crowd, story
+from processors.signals import crowd, story, subject
 from processors.signals.calculation import Calculation, promised, shown
 from processors.signals.negative_run import MOST_EVIDENCE, ODDS
 from processors.signals.negativity import (
@@ -91,6 +91,9 @@ def _evidence(
     raised = 1.0 + story.raised(state.story, 0, PATHS[0], window.start, promise)
     behind = _crowd(state, window, reading)
     beside = min(nats, behind.value)
+    told = _subject(state, window, reading)
+    new = min(nats, told[0].value) if told else 0.0
+    also = f" + {shown(new)}, at most the negatives'" if told else ""
     return [
         Calculation(
             name="Evidence of more negatives, in nats",
@@ -101,11 +104,12 @@ def _evidence(
             judged=float(detail["evidence"][0]),
         ),
         behind,
+        *told,
         Calculation(
             name="Heat of the negatives",
-            formula=f"({shown(nats)} + {shown(beside)}, at most the negatives') / {shown(EVIDENCE_AT)}"
+            formula=f"({shown(nats)} + {shown(beside)}, at most the negatives'{also}) / {shown(EVIDENCE_AT)}"
             f" / {shown(raised)} (told lately){promised(promise, ASKS)}",
-            value=(nats + beside) / EVIDENCE_AT / raised * asks(promise, ASKS),
+            value=(nats + beside + new) / EVIDENCE_AT / raised * asks(promise, ASKS),
             judged=float(detail["heat"]) if reading.state == "warm" else None,
         ),
     ]
@@ -124,3 +128,19 @@ def _crowd(state: NegativityState, window: WindowCounts, reading: Reading) -> Ca
         value=min(sought.most, max(0.0, before.rise.evidence + more)) if warm else 0.0,
         judged=float(reading.detail["crowd"][0]),
     )
+
+
+def _subject(state: NegativityState, window: WindowCounts, reading: Reading) -> list[Calculation]:
+    """The evidence of a new subject, where one counted."""
+    one = subject.newest(window, state.first)
+    if one is None or "subject" not in reading.detail:
+        return []
+    return [
+        Calculation(
+            name="Evidence of a new subject, in nats",
+            formula=f"{shown(one.z)}^2 / 2 - {shown(subject.BY_CHANCE)} ({one.term}: in {one.seen} of {one.of} texts,"
+            f" in {one.before} of {one.of_before} before)",
+            value=subject.nats(one),
+            judged=float(reading.detail["subject"]),
+        )
+    ]

@@ -46,6 +46,8 @@ class SignalKind:
     checks: str | None = None
     # What it asks the store beside the counts: `module:function` in the form of `processors.detection.far_voices:hear`.
     hears: str | None = None
+    # It asks the store only where its reading is half-way to an alert, and is judged again with the answer.
+    hears_half_way: bool = False
     # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
     absorbed_by: str | None = None
     # The noun for what is counted or shared, as in "12 mentions" or "30 % negative".
@@ -210,6 +212,8 @@ SIGNAL_KINDS: Final = SignalKinds(
             unit="share",
             detector="processors.signals.negativity:Negativity",
             steps="processors.signals.negativity_steps:steps",
+            hears="processors.detection.subjects:hear_half_way",
+            hears_half_way=True,
             absorbed_by=VOLUME,
             counted="negative",
             judges_empty=True,

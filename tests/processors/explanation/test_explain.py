@@ -52,6 +52,7 @@ def test_what_was_kept_gives_every_figure_again_and_the_steps_give_them_by_hand(
             assert all(figure.again == figure.judged for figure in one.figures), one.figures
             assert {"Observed", "Score"} <= {step.name for step in one.steps}
             assert all(step.same for step in one.steps), [step for step in one.steps if not step.same]
+    assert "Evidence of a new subject, in nats" in {step.name for step in explanation(store, signal).steps}
     last = over(store, "volume")[-1]
     closed = explanation(store, last)
     assert closed.baseline is not None

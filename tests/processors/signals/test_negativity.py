@@ -12,7 +12,7 @@ from processors.signals import story
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.negativity_steps import steps
 from processors.signals.registry import detectors
-from processors.signals.types import Reading, Sensitivity, WindowCounts
+from processors.signals.types import Reading, RisingTerm, Sensitivity, WindowCounts, WindowFindings
 from tests.contracts.worlds import (
     FIVE,
     MONDAY,
@@ -150,13 +150,37 @@ def test_more_mentions_than_were_due_weigh_with_the_negatives_and_never_more_tha
     assert not any(one.over for one in benign)
 
 
+def test_a_new_subject_brings_what_is_half_way_over_and_nothing_that_is_less(known: NegativityState) -> None:
+    told = RisingTerm("on hold", 11, 25, 2, 300, 6.1)
+    states = [known]
+    windows = later([(2, 4)] * 12)
+    for window in windows:
+        reading = Negativity().judge(states[-1], window, PROMISE)
+        states.append(Negativity().learn(states[-1], window, reading))
+    for state, window in zip(states, windows, strict=False):
+        plain = Negativity().judge(state, window, PROMISE)
+        heard = msgspec.structs.replace(window, heard=WindowFindings(subjects=(told,)))
+        new = Negativity().judge(state, heard, PROMISE)
+        counts = plain.score >= PROMISE.threshold / 2
+        assert (new.score > plain.score) == counts
+        assert new.detail["heat"] <= 3.0 * new.detail["evidence"][0] / 5.0 + 1e-4
+        done = steps(state, heard, new, UTC, 1.0)
+        assert all(one.same for one in done)
+        # What few say, or hardly more than before, is no subject.
+        for less in (msgspec.structs.replace(told, seen=4), msgspec.structs.replace(told, z=3.9)):
+            few = msgspec.structs.replace(window, heard=WindowFindings(subjects=(less,)))
+            assert Negativity().judge(state, few, PROMISE) == plain
+    assert any(one.name == "Evidence of a new subject, in nats" for one in done)
+
+
 def test_a_state_of_the_version_before_is_carried_over_and_its_crowd_is_learned_anew(
     known: NegativityState,
 ) -> None:
     [judged] = [one for one in detectors(UTC) if one.name == "negativity"]
+    assert judged.reads("negativity-4")
     assert judged.reads("negativity-3")
     assert judged.reads("negativity-2")
-    assert judged.detector.version == "negativity-4"
+    assert judged.detector.version == "negativity-5"
     assert not judged.reads("negativity-1")
     kept = msgspec.to_builtins(known)
     del kept["crowd"]
