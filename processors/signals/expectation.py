@@ -323,7 +323,8 @@ def _with_weekday(known: Expectation, window_hours: float) -> Expectation:
     )
     log_level = tidy(math.log(max(level, 0.02 * window_hours)))
     if holidays.is_one(known.holidays, known.today):
-        over = holidays.ended(known.holidays, math.exp(log_level), _trust(log_level, window_hours))
+        trust, weekday = _trust(log_level, window_hours), known.weekdays[today]
+        over = holidays.ended(known.holidays, math.exp(log_level), trust, weekday)
         return msgspec.structs.replace(known, holidays=over)
     logs = _with_log(known.weekday, today, log_level)
     week = [one for one in logs if one is not None]

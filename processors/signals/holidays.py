@@ -3,7 +3,8 @@
 Nobody knows beforehand whether a brand is quiet on a holiday, busy, or neither. So a holiday is taken to lie half-way between
 that day of the week and a Sunday, as this monitor knows them. Its own holidays teach more: all of them in common, and those of
 one name beside that. A holiday teaches no weekday. Once it is over, its hours count by what it was itself, so the level after
-it is the level before.
+it is the level before. What was louder than an ordinary day, and than holidays are known to be, may be no holiday's doing: it
+counts as on an ordinary day.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ Named = tuple[str, float, float]
 
 class Holidays(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a monitor's holidays were like. `days` has the holidays among the days behind the expectation: the ordinal of each,
-    its name, the level before it, and its factor, which is what was due as a multiple of that level, and what came once it is
-    over. `off` is the fading sum of the log factors of those that are over, and `n` their number. `names` has both for each
-    name, the newest last.
+    its name, the level before it, and its factor, which is what was due as a multiple of that level, and once it is over what
+    came, or less. `off` is the fading sum of the log factors of those that are over, and `n` their number. `names` has both for
+    each name, the newest last.
     """
 
     days: tuple[tuple[int, str, float, float], ...] = ()
@@ -55,18 +56,18 @@ def begun(known: Holidays, day: int, name: str, level: float, factor: float, kee
     return Holidays((*days, (day, name, level, factor)), known.off, known.n, known.names)
 
 
-def ended(known: Holidays, came: float, trust: float) -> Holidays:
+def ended(known: Holidays, came: float, trust: float, weekday: float) -> Holidays:
     """The holidays after the newest one is over. `came` is its own level, and `trust` (0..1) says how far that many mentions can
-    tell. Nothing is learned where no level was known before.
+    tell. `weekday` is the factor of an ordinary day in its place. Nothing is learned where no level was known before.
     """
-    day, name, level, _ = known.days[-1]
+    day, name, level, due = known.days[-1]
     if not level:
         return known
     off = tidy(max(-log(MOST), min(log(MOST), log(came / level))))
     _, own, n = named(known, name)
     others = tuple(one for one in known.names if one[0] != name)[1 - NAMES :]
     return Holidays(
-        (*known.days[:-1], (day, name, level, tidy(exp(off)))),
+        (*known.days[:-1], (day, name, level, tidy(min(exp(off), max(due, weekday))))),
         tidy(known.off * KEEP + trust * off),
         tidy(known.n * KEEP + trust),
         (*others, (name, tidy(own * KEEP + trust * off), tidy(n * KEEP + trust))),

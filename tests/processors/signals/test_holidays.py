@@ -70,15 +70,25 @@ def test_holidays_teach_holidays_and_those_of_one_name_more() -> None:
 
 def test_a_holiday_teaches_a_factor_of_four_at_most_and_few_mentions_teach_little() -> None:
     at = begun(holidays.NONE, 5, NAME, 1.0, 1.0, 15)
-    assert ended(at, 50.0, 1.0).off == pytest.approx(math.log(4))
-    assert ended(at, 0.0001, 0.25).off == pytest.approx(-0.25 * math.log(4))
-    assert ended(begun(holidays.NONE, 5, NAME, 0.0, 1.0, 15), 3.0, 1.0).n == 0
+    assert ended(at, 50.0, 1.0, 1.0).off == pytest.approx(math.log(4))
+    assert ended(at, 0.0001, 0.25, 1.0).off == pytest.approx(-0.25 * math.log(4))
+    assert ended(begun(holidays.NONE, 5, NAME, 0.0, 1.0, 15), 3.0, 1.0, 1.0).n == 0
+
+
+def test_a_holiday_counts_for_no_more_than_an_ordinary_day_or_than_was_due() -> None:
+    def factor(due: float, came: float, weekday: float) -> float:
+        return ended(begun(holidays.NONE, 5, NAME, 1.0, due, 15), came, 1.0, weekday).days[-1][3]
+
+    assert factor(due=0.5, came=0.3, weekday=1.0) == pytest.approx(0.3)
+    assert factor(due=0.5, came=2.5, weekday=1.0) == 1.0
+    # Where holidays are known to be busy, more of it is the holiday's.
+    assert factor(due=2.0, came=2.5, weekday=1.0) == 2.0
 
 
 def test_what_is_kept_of_holidays_is_small_and_states_of_before_have_none() -> None:
     known = Holidays()
     for n in range(60):
-        known = ended(begun(known, n, f"The {n}th day of a long feast", 1.0, 1.0, 15), 2.0, 1.0)
+        known = ended(begun(known, n, f"The {n}th day of a long feast", 1.0, 1.0, 15), 2.0, 1.0, 1.0)
     assert len(known.names) == NAMES
     assert known.names[-1][0].startswith("The 59th")
     assert len(known.days) == 15
