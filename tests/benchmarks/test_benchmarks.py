@@ -275,6 +275,7 @@ def test_an_unknown_benchmark_is_refused_with_those_that_there_are(
 
 
 @pytest.mark.slow("asks every network twice")
+@pytest.mark.usefixtures("here")
 def test_the_week_of_ears_hears_every_network() -> None:
     assert ears.run(2, a_day=1).rows[-1][2] > 20
 
