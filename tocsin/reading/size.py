@@ -26,7 +26,8 @@ def signs_in(raw: bytes) -> int:
 
 def holds_more(raw: bytes, most: int) -> bool:
     """Whether this JSON holds more than `most` values, by its signs. The count ends soon after the first one too many."""
-    if signs_in(raw) < most:
+    # A sign is a byte, so a text with fewer bytes need not be counted.
+    if len(raw) < most or signs_in(raw) < most:
         return False
     at, values = 0, 1
     for size, step in _STEPS:
