@@ -68,7 +68,7 @@ moves = st.one_of(
 
 
 @pytest.mark.slow("walks of up to twenty moves, each on a store of its own")
-@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(3, wider=40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(moves, min_size=5, max_size=20))
 # Every channel is away for an hour; for half of it, what may have arrived has not.
 @example(

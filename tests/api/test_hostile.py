@@ -1,4 +1,7 @@
-"""Hostile values in every parameter that is read, on both engines: never a 5xx. Bodies are in test_hostile_bodies.py."""
+"""Hostile values in every parameter that is read, on both engines: never a 5xx. Bodies are in test_hostile_bodies.py.
+
+On PostgreSQL every run tries a third of the values in each address; `make chaos` tries them all.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from starlette.types import Message
 
 from ops.transfer.export import export
 from tests.api.world import HERE, World
+from tests.contracts.examples import drawn
 from tests.hostile import IN_ADDRESSES
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Role
@@ -20,7 +24,11 @@ EVENTS = "/v1/events"
 
 
 @pytest.mark.slow("a dozen values in every parameter of every route that reads")
-def test_hostile_values_in_every_parameter_are_refused_or_harmless(world: World) -> None:
+@pytest.mark.wide
+def test_hostile_values_in_every_parameter_are_refused_or_harmless(
+    world: World,
+    on_both_stores: str,  # noqa: F811
+) -> None:
     world.scene.over()
     world.store_mention("m1", "Lumo is down", world.now, "negative")
     key, wrong = world.key(Role.ADMIN), []
@@ -30,6 +38,8 @@ def test_hostile_values_in_every_parameter_are_refused_or_harmless(world: World)
         names = [one["name"] for one in methods["get"].get("parameters", []) if one["in"] == "query"]
         for value in IN_ADDRESSES:
             if not names and "{" not in path:
+                continue
+            if on_both_stores == "postgres" and not drawn(f"{path} {value}"):
                 continue
             address = path.replace("{id}", value[:300]).replace("{", "").replace("}", "")
             answer = key.get(f"{address}?{'&'.join(f'{name}={value}' for name in names)}")

@@ -96,9 +96,13 @@ class World:
         settings = Settings(data=folder, api=Api(**{"requests_per_minute": 1_000_000, **api}))
         self.runtime = TestRuntime(settings, self.scene.store, self.stream, self.scene.clock)
         self.app = create_app(self.runtime)
+        if _described:
+            self.app.openapi_schema = _described[0]
         self.runner = OneLoop()
 
     def close(self) -> None:
+        if self.app.openapi_schema and not _described:
+            _described.append(self.app.openapi_schema)
         self.runner.close()
         self.stream.close()
         self.scene.store.close()
@@ -109,7 +113,7 @@ class World:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The OpenAPI description, for reading. It is the same of every app and takes a second, so it is made once a process."""
+        """The OpenAPI description, for reading. It is the same of every app and takes half a second: made once a process."""
         return _description(self.app)
 
     @property

@@ -10,9 +10,9 @@ WIDE: Final = os.environ.get("TOCSIN_TEST_WIDE") == "1"
 WIDER: Final = 20
 
 
-def examples(usual: int) -> int:
-    """`usual`, or twenty times as many with TOCSIN_TEST_WIDE=1."""
-    return usual * WIDER if WIDE else usual
+def examples(usual: int, wider: int = WIDER) -> int:
+    """`usual`, or twenty times (`wider`) as many with TOCSIN_TEST_WIDE=1."""
+    return usual * wider if WIDE else usual
 
 
 def drawn(case: str, one_in: int = 3) -> bool:
