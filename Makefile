@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --no-compile  # Python compiles what is used, when it is first used
 STAMPS := .stamps
 PORT ?= 8085
-WORKERS ?= 3
+WORKERS ?= 4
 ENGINES ?= embedded
 ifeq ($(filter embedded real,$(ENGINES)),)
 $(error unknown ENGINES=$(ENGINES); known: embedded, real)
@@ -65,7 +65,7 @@ engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback un
 quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, two minutes of processor time
 	@$(BIN)/python -m pytest -n $(WORKERS) -m unit --ignore=tests/browser --ignore=tests/chaos $(TEST_ARGS)
 
-test: $(STAMPS)/dev  ## the whole test suite, eight minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
+test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=8: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 chaos: $(STAMPS)/dev  ## the long chaos runs on real engines and wide random walks, some forty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")

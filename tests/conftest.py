@@ -49,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         copies.share(workers.shared_folder(config) / "stock")
     else:
         config.pluginmanager.register(Controller(), "tocsin-controller")
+        workers.into_memory()
     # A shell starts background jobs with Ctrl-C ignored. The processes that tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import workers
 from tests.kinds import KINDS, UNUSED_PLUGINS
 from tests.workers import FIRST, ROOMS, room
 
 pytestmark = pytest.mark.live
 
+CHOSEN = "PYTEST_DEBUG_TEMPROOT"
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "import os, subprocess, time, pytest\nfrom tests import kinds\nkinds.UNIT_WITHIN_S = 0.05\n"
 BREAKS = """
@@ -71,3 +73,19 @@ def test_every_room_and_mark_is_there() -> None:
     assert all(name in ROOMS.values() or (ROOT / name).exists() for name in FIRST)
     named = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(f'  "{kind}' in named for kind in KINDS)
+
+
+def test_the_folders_of_tests_are_in_memory_where_there_is_room_and_nobody_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chosen(memory: Path, room: int) -> str | None:
+        monkeypatch.setattr(workers, "MEMORY_FROM", room)
+        workers.into_memory(memory)
+        return os.environ.get(CHOSEN)
+
+    monkeypatch.setenv(CHOSEN, "theirs")
+    assert chosen(tmp_path, 1) == "theirs"
+    monkeypatch.delenv(CHOSEN)
+    assert chosen(tmp_path / "none", 1) is None
+    assert chosen(tmp_path, 2**62) is None
+    assert chosen(tmp_path, 1) == str(tmp_path)

@@ -1,13 +1,15 @@
-"""A run on several workers (`pytest -n 3`): which worker runs which tests, and what the workers report to the process that
+"""A run on several workers (`pytest -n 4`): which worker runs which tests, and what the workers report to the process that
 prints.
 
 One worker runs all tests of a file, and all files of a room, so that the broker or browser that they share is made once. The long
-files come first, so that the workers end together.
+files come first, so that the workers end together. The folders of the tests are in memory where there is room.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -59,6 +61,23 @@ FIRST: Final = (
 
 The browser works all the time, and the brokers and chaos mostly wait: they begin side by side.
 """
+
+
+MEMORY: Final = Path("/dev/shm")
+MEMORY_FROM: Final = 2 * 1024**3
+"""The bytes that must be free in memory. The folders of tests that passed are removed at once."""
+
+
+def into_memory(memory: Path = MEMORY) -> None:
+    """Let pytest make the folders of the tests in a file system in memory, where there is one with room and programs may be
+    started from it. Making an embedded store and a stream there takes half the time. The real engines keep theirs on the disk.
+    Whoever set PYTEST_DEBUG_TEMPROOT, pytest's own variable, has chosen.
+    """
+    if "PYTEST_DEBUG_TEMPROOT" in os.environ or not os.access(memory, os.W_OK | os.X_OK):
+        return
+    if os.statvfs(memory).f_flag & os.ST_NOEXEC or shutil.disk_usage(memory).free < MEMORY_FROM:
+        return
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(memory)
 
 
 def room(path: str) -> str:
