@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import secrets
 import shutil
 import signal
@@ -78,7 +79,10 @@ class Broker:
         self._gone(10)
 
     def freeze(self) -> None:
+        """Freeze the broker, and wait until all its threads stand still. On a busy machine they go on for some moments."""
         self._send(signal.SIGSTOP)
+        if self._process is not None and self._process.poll() is None:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self._send(signal.SIGCONT)

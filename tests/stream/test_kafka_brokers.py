@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -29,7 +30,7 @@ from tocsin.settings import StreamSettings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.kafka.engine import KafkaStream
-from tocsin.stream.port import MENTIONS, Record
+from tocsin.stream.port import MENTIONS, Consumer, Record
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PATIENCE_S = 60.0
@@ -159,6 +160,11 @@ def test_a_frozen_broker_is_said_in_bounded_time_and_found_again_when_it_thaws(
     stream.append(MENTIONS, [(0, b"before")], NOW)
     consumer = stream.consumer(MENTIONS, "readers", "one")
     assert len(read(consumer, 1)) == 1
+    with closing(consumer):
+        _frozen_and_thawed(broker, stream, consumer)
+
+
+def _frozen_and_thawed(broker: Cluster, stream: KafkaStream, consumer: Consumer) -> None:
     broker.brokers[0].freeze()
     try:
         outcomes: list[object] = []
@@ -196,7 +202,6 @@ def test_a_frozen_broker_is_said_in_bounded_time_and_found_again_when_it_thaws(
     assert values[0] == b"before"
     assert b"after" in values
     assert read_on(consumer, 1)[-1].value == b"after"
-    consumer.close()
 
 
 def test_who_reads_waits_for_a_broker_that_is_away_says_so_and_goes_on_by_itself(
