@@ -45,7 +45,9 @@ def mention_list(request: Request) -> Response:
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
-    fault, found, more, known, brands = "", list[Row[Any]](), None, dict[Key, LabelFor](), set[Key]()
+    # The field of the form that is at fault.
+    fault, faulty = "", ""
+    found, more, known, brands = list[Row[Any]](), None, dict[Key, LabelFor](), set[Key]()
     stories: dict[Key, DayStory] = {}
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
@@ -65,7 +67,7 @@ def mention_list(request: Request) -> Response:
             brands = written_by_the_brand(conn, keys, monitor)
             stories = day_stories(conn, monitor, found) if monitor else stories
         except (NotFound, WrongInput) as error:
-            fault = ctx.fmt.language.say(error.said)
+            fault, faulty = ctx.fmt.language.say(error.said), "m" if isinstance(error, NotFound) else "q"
     facet = ":".join(facets[0]) if facets else None
     kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "cursor": more}
     return render(
@@ -86,6 +88,7 @@ def mention_list(request: Request) -> Response:
         operators=list(dict.fromkeys(OPERATORS.findall(typed[:LONGEST])))[:5],
         longest=LONGEST,
         fault=fault,
+        faulty=faulty,
         monitor=monitor,
         monitors=monitors.items(),
         label=label,

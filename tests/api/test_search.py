@@ -251,6 +251,7 @@ def test_the_page_lists_searches_and_goes_on_where_there_is_more(talk: World) ->
     ) == by_id.count('class="correct"')
     status, shown = on_the_page(talk, monitor="Lum<o")
     assert status == 422 and "no monitor &#39;Lum&lt;o&#39;; known: Lumo" in shown
+    assert 'name="monitor" aria-invalid="true"' in shown and shown.count("aria-invalid") == 1
     for index in range(40):
         talk.store_mention(f"more {index}", "again", talk.now - index * MINUTE)
     client, _ = talk.session("pia")
