@@ -56,8 +56,8 @@ class Alert:
     version: int
 
     def moved_back(self, now: datetime) -> dict[str, datetime]:
-        """Its times where they belong, if a clock ahead of `now` gave them: as far from now as they were from the alert's last
-        change. Empty where no such clock did.
+        """The alert's times moved back, if a clock ahead of `now` gave them: each lies as far from now as it lay from the
+        alert's last change. Empty where no such clock gave them.
         """
         if self.updated_at <= now + CLOCKS_APART:
             return {}

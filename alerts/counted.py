@@ -44,7 +44,7 @@ def deliveries(conn: Connection) -> Sequence[tuple[str, str, int]]:
 
 
 def seconds_to_page(conn: Connection) -> tuple[int, float]:
-    """How many alerts have reached somebody, and the seconds that took from their opening, of all together."""
+    """The number of alerts that have reached somebody, and the sum of the seconds from their opening until then."""
     a, n = s.alerts.c, s.notices.c
     first = (
         select(n.alert_id, func.min(n.ended_at).label("at"))

@@ -1,4 +1,6 @@
-"""What notices quote of people's posts, taken out where those people are forgotten. The notice stays, and that it was sent."""
+"""Erasure in notices: what they quote of the posts of forgotten people is taken out. The notice stays, and so does the record
+that it was sent.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tocsin.definitions.repository import listed
 from tocsin.store import schema as s
 
 KINDS: Final = {"silence": "silence", "expected event": "expected_event", "holiday": "holiday"}
-"""By the beginning of a reason, before a colon and a name: the kind that it means."""
+"""The kind of a hold, by the words of its reason before the colon and the name."""
 WAITS: Final = "waits "
 """The beginning of the reason of a night, which has no name."""
 

@@ -216,8 +216,8 @@ def _claim(alert: Alert, words: Words) -> str:
 
 
 def _below(alert: Alert, top: Sequence[Mapping[str, Any]], words: Words) -> str:
-    """What stands below the headline: how many are negative, where the headline does not say it, and the post of somebody else
-    that most see.
+    """What stands below the headline: how many are negative, where the headline does not say it, and the most seen post that
+    is not the brand's own.
     """
     kind = SIGNAL_KINDS.of(alert.kind)
     if kind.unheard:

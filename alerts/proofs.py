@@ -37,7 +37,8 @@ NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands where no code was sent yet."""
 
 REPLACES: Final = "replaces:"
-"""The name beside a waiting channel's own, under which the key of the replaced one is kept. No setting has a colon."""
+"""The key in a waiting channel's settings under which the key of the channel that it replaces is kept. No setting has a
+colon."""
 
 
 class TooManyTests(WrongInput):

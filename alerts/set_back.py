@@ -1,4 +1,4 @@
-"""After the clock was set back: times that a clock ahead of now has given are moved to where they belong.
+"""After the clock was set back: the times that it gave while it was ahead are moved back.
 
 An alert whose next ring was set at a time that has not come yet would be silent until then. So its times keep their distance from
 the moment when they were set, and that moment is now. Nothing rings twice for it: what had come due by that clock has rung.
@@ -26,7 +26,7 @@ _a = s.alerts.c
 
 
 def ahead(now: datetime | ColumnElement[Any], later: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
-    """The live alerts that were changed after `later`, a time that has not come yet, and wait for another."""
+    """The live alerts that were changed after `later`, a time in the future, and wait for a time."""
     owed = or_(
         and_(_a.status == states.FIRING, _a.next_step_at > now),
         and_(_a.status == states.ACKNOWLEDGED, _a.ack_expires_at > now),

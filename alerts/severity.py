@@ -8,9 +8,9 @@ window. The product leaves some choices open; this module decides them:
   nothing, for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
-- the second window of the spike may be one that is no longer over, as long as its last hour is by itself as high as an alert
-  needs, or its score would be but for the limit that the first window raised: the talk that was over at ten times the expected,
-  and a hair below the limit five minutes later, is still there;
+- the second window of the spike need not be over. It is enough that its last hour alone is as high as an alert needs, or that
+  its score would be, had the first window not raised the limit. Talk that was over at ten times the expected, and is a hair
+  below the limit five minutes later, is still there;
 - a trigger that this monitor hears every day counts only where more than twice as many people say it as usual
   (`processors.detection.trigger_habit`);
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
@@ -18,9 +18,9 @@ window. The product leaves some choices open; this module decides them:
   for it may have begun to listen just now: its alert is a SEV4 that says so, unless a trigger, a well-known author or a
   first-rank outlet speaks;
 - a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
-- a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30
-  minutes; what the reposts of one text carry is no SEV1 by lasting, and is on
-  the network of that text, whatever else is said on others (`one_text`);
+- a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30 minutes.
+  An alert that the reposts of one text carry (`one_text`) is no SEV1 by lasting, and counts as being on the network of that
+  text alone;
 - a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are; with the
   share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3, and SEV2 asks for volume;
 - a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.

@@ -1,5 +1,5 @@
-"""What people typed about alerts and escalations, where it names somebody who is to be forgotten: found, so that a person reads
-it, and the name taken out where that person says so. The record keeps the hash of the words as they were typed.
+"""Names of forgotten people in what people typed about alerts and escalations. The lines are found, so that a person reads
+them. The name is taken out where that person says so. The record keeps the hash of the words as they were typed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LINES: Final[tuple[tuple[Literal["alert", "escalation"], Table, str], ...]] = (
     ("alert", s.alert_timeline, "alert_id"),
     ("escalation", s.escalation_entries, "escalation_id"),
 )
-"""Where each typed word stands as it was written, and whose line it is."""
+"""The kind of object, the table with the lines that people typed about it, and the column that names the object."""
 _HELD: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
     (s.alert_timeline, ("reason",)),
     (s.escalation_entries, ("text",)),
@@ -33,7 +33,7 @@ _HELD: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
 )
 """Every column that typed words come to."""
 _TYPED: Final = frozenset({"reason", "text", "subject", "html"})
-"""The names under which JSON has words; what stands under others is kept by a rule, and a name in it is not somebody's."""
+"""The keys under which JSON holds typed words. What stands under other keys, such as who decided, nobody typed, and it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def _hits(
 
 
 def _may_hold(columns: Sequence[Column[Any]], names: Sequence[str]) -> Any:
-    """Few rows are brought of many. One engine knows the capitals of ASCII only, so of other names every row with words is
-    brought.
+    """The condition that picks the few rows that may hold a name. One engine knows the capitals of ASCII only, so for other
+    names it picks every row with words.
     """
     if all(name.isascii() for name in names):
         return or_(*(cast(one, Text).icontains(name, autoescape=True) for one in columns for name in names))

@@ -19,7 +19,8 @@ from alerts.severity import CLOCKS
 from tocsin.store import schema as s
 
 PATIENCE: Final = 2
-"""An alert that has reached somebody reaches nobody when a notice fails that was made this many paces later, or more."""
+"""Paces after which an alert that has reached somebody counts as reaching nobody: a notice that was made so much later has
+failed."""
 PACE_OF_THE_REST: Final = timedelta(minutes=30)
 LATELY: Final = timedelta(hours=25)
 """A notice that failed longer ago says nothing of now: an unanswered alert rings each day at least."""

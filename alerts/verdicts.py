@@ -1,7 +1,8 @@
 """Verdicts: what a person says of an alert afterwards, and the precision of each signal that follows, per monitor.
 
-A dismissal says it by its reason. Whoever resolves an alert may say it, and anybody who may answer may say it later. The last
-word counts. A duplicate tells that the story was told twice, and nothing of whether it was one: it is no part of the precision.
+The reason of a dismissal is a verdict. Whoever resolves an alert may give one, and anybody who may answer may give one later.
+The last verdict counts. A duplicate says that the story was told twice. It does not say whether the story was real, so it is
+no part of the precision.
 """
 
 from __future__ import annotations

@@ -136,7 +136,9 @@ def find_alerts(conn: Connection, wanted: Wanted) -> Found:
 
 
 def find_versions(conn: Connection, wanted: Wanted) -> tuple[list[tuple[str, int]], str | None]:
-    """Like `find_alerts`, but the id and version of each, and the cursor: who knows this version need not read it again."""
+    """Like `find_alerts`, but with the id and version of each alert, and the cursor. A caller that has this version need not
+    read it again.
+    """
     a = s.alerts
     rows, more = _page(conn, wanted, [a.c.id, a.c.version, a.c.opened_at])
     return [(row.id, row.version) for row in rows], more
@@ -165,7 +167,7 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     statuses = known_statuses(wanted.status, states.STATUSES, GROUPS)
     if statuses:
-        # Not by the index of statuses: whoever asks for a status and something rare would have all its large rows read.
+        # Not by the index of statuses: a question for a status and something rare would read all its large rows.
         where.append(func.coalesce(a.c.status, "").in_(statuses))
     if wanted.severity:
         where.append(a.c.severity.in_(tuple(wanted.severity)))

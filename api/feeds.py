@@ -39,7 +39,9 @@ class FeedEntry:
 
 
 def atom(title: str, own: str, page: str, entries: Sequence[FeedEntry], empty_since: datetime) -> bytes:
-    """The entries as a feed. `own` is its address, `page` that of the page; one without entries is of `empty_since`."""
+    """The entries as a feed. `own` is its address, `page` that of the page; a feed without entries was last updated at
+    `empty_since`.
+    """
     root = ElementTree.Element("feed", {"xmlns": ATOM})
     updated = max((one.updated for one in entries), default=empty_since)
     _texts(root, id=own, title=title, updated=iso(updated))

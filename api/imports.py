@@ -147,7 +147,7 @@ def cancel(conn: Connection, id: str, now: datetime) -> Import:
 
 
 def spans(conn: Connection) -> dict[int, tuple[datetime, datetime]]:
-    """The times that imports cover which teach, by partition."""
+    """The times that the teaching imports cover, by partition."""
     t = s.imports
     query = select(t).where(t.c.kind == IMPORT, t.c.teach, t.c.state != "undone", t.c.first_at.is_not(None))
     return {

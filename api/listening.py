@@ -15,7 +15,7 @@ from tocsin.settings import Api
 def listen(settings: Api, otherwise: str | None = None) -> socket.socket:
     """A bound socket. Raises `WrongInput` that names address and port: in use, not allowed, or not of this machine.
 
-    `otherwise` says by what another port is taken: the setting, unless a command has an option of its own.
+    `otherwise` names what sets another port: the setting, unless a command has an option of its own.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

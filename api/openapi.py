@@ -15,7 +15,8 @@ from api.problems import DESCRIPTIONS, MEDIA_TYPE, ProblemBody
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": f"{_SCHEMAS}{ProblemBody.__name__}"}
-# What every request may hear before its route, and what one may hear that must be allowed, or has a body.
+# The refusals that every request may get before its route, that a request to a guarded route may get, and that one with a
+# body may get.
 _ALWAYS = (421, 429, 503)
 _GUARDED = (401, 403)
 _WITH_BODY = (400, 413)

@@ -13,7 +13,7 @@ from ingest.web import Web
 
 NAME = "tocsin"
 KEPT, KEPT_WITHOUT = timedelta(hours=24), timedelta(minutes=15)
-"""How long an answer holds, and the want of one."""
+"""How long an answer holds, and how long it holds that there was none."""
 
 MOST_HOSTS = 500
 # Statuses that say that the host has no such file. With 429 it wants to be left alone.

@@ -210,7 +210,8 @@ class Elsewhere(Exception):  # not an error: the connection goes on at another p
 class Dialect(Protocol[Place]):
     """How one network speaks. The values of `form` are places in its stream; `form()` is the beginning.
 
-    The place after a message that brought something differs from the place before: by the place the fetches know each other.
+    The place after a message that brought something differs from the place before, because a fetch is recognised by its
+    place.
     """
 
     form: type[Place]

@@ -31,7 +31,7 @@ IDENTITY_MARGIN: Final = timedelta(days=30)
 SAMPLES, MENTIONS, AUTHORS, TALLIES = "samples", "mentions", "authors", "tallies"
 IDENTITIES, LETTERS, BATCHES, READINGS, GAPS = "identities", "dead_letters", "batches", "readings", "gaps"
 SEARCHABLE: Final = "searchable"
-"""Mentions that older code stored, made searchable: a run does it besides, and takes nothing out by it."""
+"""Mentions of older code that were made searchable. A run does this besides, and it takes nothing out."""
 
 
 def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, int]:

@@ -138,7 +138,9 @@ def _talk(name: str, text: str) -> str:
 
 
 def taught(texts: Iterable[str]) -> list[Example]:
-    """What the teacher said of these texts: an example a label, as heavy as its share. It was not asked of every text."""
+    """What the teacher said of these texts: one example for each label, weighted by its share. It was not asked about every
+    text.
+    """
     _, arrays = read_arrays(TEACHER)
     shares = dict(zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True))
     return [

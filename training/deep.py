@@ -38,9 +38,9 @@ PER_LABEL: Final = (
     ("mabsa5", "nl", 60),
     ("mabsa5", "tr", 60),
 )
-"""By set and language, the rows a label that the head learns from: those of the lowest hash."""
+"""By set and language, the number of rows of each label that the head learns from: those of the lowest hash."""
 OWN_PER_LABEL: Final = 200
-"""Likewise of the corpus, a language."""
+"""The same for the corpus, in each language."""
 POOL: Final = (
     ("xed", ("tr", "nl", "ro")),
     ("mabsa5", ("tr", "nl")),
@@ -52,7 +52,7 @@ POOL: Final = (
 TAUGHT: Final = ("xed", "mabsa5")
 """Of these, the sets whose lines the fast models are taught: the others have labels that people gave to posts."""
 POSTED: Final = ("red_ro", "tr_tweets_binary")
-"""And those whose lines are posts with labels that people gave."""
+"""The sets whose lines are posts with labels that people gave."""
 MANY: Final = "umsab"
 SPOKEN: Final = ("ar", "de", "en", "es", "fr", "hi", "it", "pt")
 """The set of tweets in many languages that the head is measured on, and its languages."""

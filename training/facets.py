@@ -1,4 +1,4 @@
-"""Fits the facets of a language (`processors/understand/facets.py`): a logistic regression a value.
+"""Fits the facets of a language (`processors/understand/facets.py`): one logistic regression for each value.
 
 The corpus has a label of every facet. XED and BRIGHTER have emotions, and their rows count for these columns alone. The threshold
 of a value is the logit that does best (F1) on posts that a fit had not seen: the examples are split in `FOLDS`, each judged by a
@@ -170,7 +170,7 @@ def _labels(found: Sequence[FacetExample]) -> Floats:
 
 
 def _fitted(matrix: Any, labels: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The weights (bucket, column) and the biases: a logistic regression a column, on the examples that it is labelled in."""
+    """The weights (bucket, column) and the biases: one logistic regression for each column, on the examples that label it."""
     from sklearn.linear_model import LogisticRegression
 
     columns = labels.shape[1]

@@ -25,7 +25,7 @@ from training.talk import correction, kinds
 C: Final = 3.0
 """The inverse of the regularisation's strength, chosen on held-out posts. Half or twice of it does as well within a point."""
 STRENGTHS: Final = {"ro": 1.0}
-"""Where another one does better on the posts of a set that was left out."""
+"""By language, another inverse, where it does better on the posts of a set that was left out."""
 SCALED: Final = {"en": 1.0}
 """By language, the part of the weights that comes from the fit to scaled features; elsewhere `HALF`. A feature is scaled by how
 much more often it stands under one label than under the others, so that words which tell something cost the regression less
@@ -44,18 +44,18 @@ SHIFTS: Final = {
 """By language, what is added to the logits of `LABELS`: customers write more negatives, and politely, than what is learnt from.
 Chosen on the dev parts, for the sets where a macro measure was furthest below its goal."""
 SHIFTS_IN_ALL: Final = {"ro": (0.0, 0.0, -0.2)}
-"""Where another one is taken for a model that learns from sets that are not cleared, too."""
+"""By language, another shift for a model that also learns from sets that are not cleared."""
 HELD_POWER: Final = 0.5
-"""A held-out text counts in the fit of the confidence as its weight to this power: lines that are far from posts (of films, of
-reviews) are labelled right less often, and stand in for talk that nobody has labelled. Chosen on dev parts: a smaller power
-brings the confidence nearer to the truth on universities and politicians, and takes it away on telecoms."""
+"""In the fit of the confidence a held-out text counts as its weight to this power. Lines that are far from posts (of films,
+of reviews) are labelled right less often, and stand in for talk that nobody has labelled. The power was chosen on dev parts:
+a smaller one brings the confidence nearer to the truth on universities and politicians, and takes it further off on telecoms."""
 HELD_POWERS: Final = {"en": 1.0, "ro": 0.0}
-"""Where another one is taken. In English, which learns from posts alone, it makes no difference. RED's held-out tweets are
+"""By language, another power. In English, which learns from posts alone, it makes no difference. RED's held-out tweets are
 labelled right more often than its dev part, so in Romanian every text counts alike."""
 ITERATIONS: Final = 300
 TOLERANCE: Final = 1e-4
-"""Where a fit stops. One that goes on to its end does better on talk not met than one that stops early: of politicians,
-universities, airlines, two computer brands."""
+"""Where a fit stops. A fit that goes on to its end does better on talk not met (of politicians, universities, airlines and
+two computer brands) than one that stops early."""
 LARGEST: Final = 2_000
 """The largest whole-numbered weight: finer steps change no label."""
 CURVE: Final = 10

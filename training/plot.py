@@ -1,8 +1,8 @@
 """`python -m training.plot`: the reliability plots of the cards, as the picture in docs/understanding.md.
 
-A panel a language, read from the card of its model. A dot is a step of the highest share: how sure the model is of such labels
-(across) and how often they were right (up), on posts that were held out of training. Its area tells how many posts there were.
-The same cards give the same bytes.
+Each language has a panel, read from the card of its model. A dot is a step of the highest share: how sure the model is of
+such labels (across) and how often they were right (up), on posts that were held out of training. Its area tells how many
+posts there were. The same cards give the same bytes.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ An Apprise URL is a secret, so settings only ever refer to it. Each call has one
 boolean for several. A False from Apprise counts as `unknown`: Apprise may call a slow success a failure.
 
 A service that stands at an address of one's own is refused where that is in a private network, unless the network is listed.
-Apprise resolves the name once more and follows redirects by itself. So this holds a mistake, and not a name that changes its
-answer.
+Apprise resolves the name once more and follows redirects by itself. So the check stops a mistake. It does not stop a name
+that changes its answer.
 """
 
 from __future__ import annotations

@@ -244,8 +244,8 @@ Moment = datetime | ColumnElement[Any]
 
 
 def _is_due(now: Moment, ahead: Moment) -> ColumnElement[bool]:
-    """The notices that wait and are due. So is one that should leave at once or be tried again soon, and waits for a time that a
-    clock has set that was ahead and was set back since: a time after `ahead`.
+    """The notices that wait and are due. Also due is a notice that should leave at once or be tried again soon, if its time
+    lies after `ahead`: a clock that was ahead gave that time, and was set back since.
     """
     soon = (_n.due_at == _n.created_at) | (_n.attempts > 0)
     return (_n.status == QUEUED) & ((_n.due_at <= now) | (soon & (_n.due_at > ahead)))

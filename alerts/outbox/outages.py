@@ -84,7 +84,9 @@ def away(conn: Connection) -> list[Outage]:
 
 
 def probe_due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> list[Outage]:
-    """The outages whose channel is to be tried now (of these `kinds`): not before the end of a pause that it has asked for."""
+    """The outages whose channel is tried now (of these `kinds`). A channel that asked for a pause is not tried before its
+    end.
+    """
     found = [
         one
         for one in away(conn)

@@ -85,9 +85,8 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
 
 
 def _learn_of_the_channel(conn: Connection, row: Row[Any], outcome: Outcome, now: datetime) -> None:
-    """A notice that got through shows that its channel works; one that ended otherwise, that the channel is away.
-
-    What can never work (a wrong address) says nothing of the channel, and a test page asks nobody.
+    """A notice that got through shows that its channel works. One that ended otherwise shows that the channel is away. A
+    target that can never work (a wrong address) says nothing of the channel, and a test page asks nobody.
     """
     if outcome.status == SENT:
         outages.works(conn, row.channel, row.target, now)

@@ -1,4 +1,4 @@
-"""Pauses that a receiver has asked for: until its end nothing is sent to that receiver, and other ways go first.
+"""Pauses that a receiver has asked for: until its pause ends nothing is sent to that receiver, and other ways go first.
 
 One row of `meta` keeps each pause. Notices that go through one server share its pause (`by_address`). Elsewhere each target is a
 receiver of its own.
@@ -49,7 +49,7 @@ def left(conn: Connection, receiver: str, now: datetime) -> timedelta | None:
 
 
 def _left(until: datetime, now: datetime) -> timedelta | None:
-    # A longer one was begun by a clock that was ahead and was set back since.
+    # A longer rest means that a clock which was ahead, and was set back since, began the pause.
     return until - now if timedelta(0) < until - now <= LONGEST else None
 
 

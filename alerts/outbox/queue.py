@@ -107,7 +107,7 @@ def takes_a_link(kind: str, escalation_id: str | None) -> bool:
 
 
 def queued_since(conn: Connection, purpose: str, since: datetime, person_id: str | None = None) -> int:
-    """How many notices that are about no alert, but for this `purpose`, were queued since: to this person, or to all."""
+    """The number of notices for this `purpose`, about no alert, that were queued since then: to this person, or to all."""
     n = s.notices.c
     whose = [] if person_id is None else [n.person_id == person_id]
     query = select(func.count()).where(n.alert_id == purpose, n.created_at >= since, *whose)
@@ -115,8 +115,8 @@ def queued_since(conn: Connection, purpose: str, since: datetime, person_id: str
 
 
 def newest_of(conn: Connection, person_id: str, most: int) -> list[dict[str, Any]]:
-    """The newest notices to this person, without their texts; `about_alert` says whether there is an alert behind one, `why` has
-    the last receipt of one that has not arrived.
+    """The newest notices to this person, without their texts. `about_alert` says whether a notice is about an alert, `why`
+    has the last receipt of one that has not arrived.
     """
     n, r = s.notices.c, s.receipts.c
     shown = (n.id, n.alert_id, n.channel, n.target, n.kind, n.status, n.subject, n.created_at)

@@ -16,7 +16,7 @@ RETRIES: Final = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds
 
 ATTEMPTS: Final = len(RETRIES) + 1
 PATIENCE: Final = sum(RETRIES, timedelta(0))
-"""A receiver that asks for a pause gets it from this notice as long as the last attempt comes so soon after the first."""
+"""The longest time from a notice's first attempt to its last. Within it, a notice grants the pause that a receiver asks for."""
 
 
 def wait_before_next(

@@ -49,7 +49,7 @@ READ = _allow(V, CM, PR, LEGAL, scope="read")
 # Anybody who can be woken can answer.
 PAGED = _allow(CM, PR, LEGAL)
 DESK = _allow(CM)
-# What concerns only who asks: their own page.
+# What concerns the asker alone: their own page.
 OWN = _allow(V, CM, PR, LEGAL)
 READ_DEAD_LETTERS = _allow(CM, scope="read")
 READ_IMPORTS = _allow(CM, scope="read")

@@ -1,5 +1,6 @@
-"""Texts that are kept in English, said in the reader's language: why a mention could not be taken, what the auditor finds, how
-a job ended, how figures differ. A text is known by its pattern; refusals, which jobs keep as text, by those of their catalogue.
+"""Texts that are kept in English, said in the reader's language: why a mention could not be taken, what the auditor finds,
+how a job ended, how figures differ. A text is recognised by its pattern, and a refusal, which jobs keep as text, by the
+patterns of its catalogue.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from api.pages.terms import FIGURES, PREFIXES, STEP_NAMES
 from tocsin.core.sentences import Patterns, Sentence
 
 LONGEST: Final = 600
-"""A longer text is nothing of ours: it is shown as it came."""
+"""A longer text is not ours: it is shown as it came."""
 
 WHOLE: Final = 20
-"""The characters of a pattern, its places left out, from which on it is a sentence and no word of a list."""
+"""The least characters, without its places, of a pattern that is a sentence. A shorter one is a word of a list."""
 
 MENTIONS: Final = (
     "{field} must be a string, not {kind}",
@@ -155,5 +156,5 @@ def _known() -> Patterns:
 
 
 def _weight(pattern: str) -> int:
-    """How much of a pattern is words: the more, the less can be meant by it besides."""
+    """How many characters of a pattern are words. The more there are, the fewer other texts fit it."""
     return sum(len(text.strip(" :;,.()")) for text, *_ in string.Formatter().parse(pattern))

@@ -126,7 +126,7 @@ def render(
         )
     )
     if etag and status == 200:
-        # without the form tokens' and times' sake: the same bytes for the same reader, the same tag
+        # The tag is of the page as it was written for this reader: the same bytes have the same tag.
         tag = f'"{hashlib.blake2b(html.encode("utf-8", "replace"), digest_size=12).hexdigest()}"'
         if tag in ctx.request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag})

@@ -114,7 +114,7 @@ def as_chosen(mine: D, theirs: D, typed: Mapping[str, str]) -> D:
 
 
 def _with(mine: Mapping[str, Any], theirs: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """`mine`, with what `theirs` has under this key, or has not."""
+    """`mine` with the value of `theirs` under this key; without the key where `theirs` lacks it."""
     kept = {name: one for name, one in mine.items() if name != key}
     return kept | ({key: theirs[key]} if key in theirs else {})
 

@@ -80,7 +80,8 @@ def list_dead_letters(
     source: Annotated[str | None, Query(max_length=256)] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
     waiting: Annotated[
-        bool | None, Query(description="Only those not handed over again yet, or only those.")
+        bool | None,
+        Query(description="true: only those not handed over again yet; false: only those handed over again."),
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

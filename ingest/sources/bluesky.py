@@ -49,7 +49,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class BlueskySettings(BaseModel):
-    """What may be said of Bluesky."""
+    """The settings of Bluesky."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -38,7 +38,7 @@ _ONLY_NEWEST = "the feed shows only the newest topics"
 
 
 class DiscourseSettings(BaseModel):
-    """What may be said of Discourse."""
+    """The settings of Discourse."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

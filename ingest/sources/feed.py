@@ -30,7 +30,7 @@ ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text
 
 
 class FeedSettings(BaseModel):
-    """What may be said of a feed."""
+    """The settings of a feed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

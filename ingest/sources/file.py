@@ -37,7 +37,7 @@ _ENDS_EARLY = "the gzip file is damaged or ends early; what could be unpacked wa
 
 
 class FileSettings(BaseModel):
-    """What may be said of a file."""
+    """The settings of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -40,7 +40,7 @@ _LONE_BACKSLASH = re.compile(rb'\\(["\\/bfnrtu])|\\')
 
 
 class GdeltSettings(BaseModel):
-    """What may be said of a search."""
+    """The settings of a search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -67,7 +67,7 @@ List = Literal["issues", "comments", "discussions"]
 
 
 class GitHubSettings(BaseModel):
-    """What may be said of GitHub."""
+    """The settings of GitHub."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

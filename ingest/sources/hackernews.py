@@ -32,7 +32,7 @@ _CROWDED = "more posts of one second than the index shows"
 
 
 class HackerNewsSettings(BaseModel):
-    """What may be said of Hacker News."""
+    """The settings of Hacker News."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -36,7 +36,7 @@ _LAST_UID = 2**32 - 1
 
 
 class ImapSettings(BaseModel):
-    """What may be said of a mailbox."""
+    """The settings of a mailbox."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

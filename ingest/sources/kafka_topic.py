@@ -37,7 +37,7 @@ _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class KafkaTopicSettings(BaseModel):
-    """What may be said of a topic."""
+    """The settings of a topic."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -43,7 +43,7 @@ VERSION_HOLDS = timedelta(hours=6)
 
 
 class LemmySettings(BaseModel):
-    """What may be said of Lemmy."""
+    """The settings of Lemmy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

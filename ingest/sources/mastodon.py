@@ -43,7 +43,7 @@ _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class MastodonSettings(BaseModel):
-    """What may be said of Mastodon."""
+    """The settings of Mastodon."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

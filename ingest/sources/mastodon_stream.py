@@ -39,7 +39,7 @@ _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class MastodonStreamSettings(BaseModel):
-    """What may be said of the streams of an instance."""
+    """The settings of the streams of an instance."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -42,7 +42,7 @@ _REFUSALS = (400, 401, 403, 404)
 
 
 class MetaSettings(BaseModel):
-    """What may be said of a page."""
+    """The settings of a page."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

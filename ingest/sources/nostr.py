@@ -48,7 +48,7 @@ _ESCAPES = str.maketrans(
 
 
 class NostrSettings(BaseModel):
-    """What may be said of Nostr."""
+    """The settings of Nostr."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -51,7 +51,7 @@ _STATES: Final[Mapping[int, tuple[str, timedelta]]] = {
 
 
 class RedditSettings(BaseModel):
-    """What may be said of Reddit."""
+    """The settings of Reddit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -47,7 +47,7 @@ LONGEST_BACKOFF = timedelta(hours=6)
 
 
 class StackExchangeSettings(BaseModel):
-    """What may be said of Stack Exchange."""
+    """The settings of Stack Exchange."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

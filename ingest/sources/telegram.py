@@ -28,7 +28,7 @@ FIRST_PAGES = 3
 
 
 class TelegramSettings(BaseModel):
-    """What may be said of a channel."""
+    """The settings of a channel."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

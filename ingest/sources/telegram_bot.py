@@ -40,7 +40,7 @@ _HELP: Mapping[int, str] = {
 
 
 class TelegramBotSettings(BaseModel):
-    """What may be said of a bot."""
+    """The settings of a bot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -35,7 +35,7 @@ _PROJECT = re.compile(r"(?P<lang>[a-z-]{2,12})\.(?:wikipedia|wiktionary|wikinews
 
 
 class WikimediaSettings(BaseModel):
-    """What may be said of Wikimedia."""
+    """The settings of Wikimedia."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -40,7 +40,7 @@ BUDGET = Budget(60, per_s=900)
 
 
 class XSettings(XAccountSettings):
-    """What may be said of a search."""
+    """The settings of a search."""
 
     query: str = Field(
         "",

@@ -142,7 +142,7 @@ class OneThenOther:
         if self._is_over:
             return self._other.receive()
         try:
-            # That the one lives says nothing of what the other holds.
+            # A sign of life of the one says nothing of what the other holds.
             while not (message := self._one.receive()).data:
                 pass
             return message

@@ -31,7 +31,7 @@ _PAGE, _CAUGHT_UP = "page", "caught up"
 
 
 class XStreamSettings(XAccountSettings):
-    """What may be said of the filtered stream."""
+    """The settings of the filtered stream."""
 
     rules: tuple[Annotated[str, Field(min_length=2, max_length=2048)], ...] = Field(
         (),

@@ -28,7 +28,7 @@ _ID = "yt:video:"
 
 
 class YouTubeSettings(BaseModel):
-    """What may be said of a channel."""
+    """The settings of a channel."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

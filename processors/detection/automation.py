@@ -31,7 +31,7 @@ COPIED: Final = 0.8
 """The share of an author's posts that tell what others told before or after in the same words."""
 KIN: Final = 2 * ALIKE - 1 - 1e-9
 MOST_COMPARED: Final = 60
-"""Of an author with more posts in the day nothing is ruled out beforehand."""
+"""An author with more posts in the day is always rated: the cheap test beforehand is left out."""
 
 PACE_REASON, SAME_REASON, GAPS_REASON, COPIES_REASON = "pace", "same text", "equal gaps", "copies"
 WEIGHTS: Final[Mapping[str, float]] = {

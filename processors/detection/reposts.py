@@ -1,8 +1,8 @@
 """The voices of a text that is passed on: each repost is a person who agrees, and none of them an independent one.
 
-Of m posts of one text whose tones are as like each other as `ALIKE`, m / (1 + (m - 1) `ALIKE`) independent ones say as much of
-the tone (Kish's design effect of clustering). It never comes to more than 1 / `ALIKE`: three complaints are more than one that
-hundreds pass on. How many these are, the volume counts.
+Of m posts of one text whose tones are as like each other as `ALIKE`, m / (1 + (m - 1) `ALIKE`) independent ones say as much
+of the tone (Kish's design effect of clustering). It never comes to more than 1 / `ALIKE`: three complaints are more than one
+that hundreds pass on. The volume counts every repost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The subject behind the tone: how much speaks for one thing that many tell of and nobody told of before, in nats.
 
-By itself it alerts nobody, because a launch or a match is a new subject, too. It counts where the negatives are half-way to an
-alert, which is the least from which it may bring them over.
+By itself it alerts nobody, because a launch or a match is a new subject, too. It counts once the negatives are half-way to an
+alert, because from less it could not bring them over.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The letters and words of eleven languages: how well a word fits each of them, learnt from cleared texts.
 
-A table has a row a hashed piece of a word (the word, its runs of one to six letters, its letters with marks) and a column a
-language: the logarithm of how much more often the piece stands in that language than in the others, in `_UNIT`ths. A word brings
-the sum of its rows over the root of its length, worked out once and remembered. `training/language.py` makes the table.
+A table has a row for each hashed piece of a word (the word, its runs of one to six letters, its letters with marks) and a
+column for each language. A cell is the logarithm of how much more often the piece stands in that language than in the others,
+in `_UNIT`ths. A word brings the sum of its rows over the root of its length, worked out once and remembered.
+`training/language.py` makes the table.
 """
 
 from __future__ import annotations

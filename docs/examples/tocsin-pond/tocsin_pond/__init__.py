@@ -43,7 +43,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class PondSettings(BaseModel):
-    """What may be said of a pond."""
+    """The settings of a pond."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
