@@ -5,7 +5,6 @@ A line needs less here than in ingest: only a `text`. A line that cannot be read
 
 from __future__ import annotations
 
-import json
 import sys
 import zlib
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from processors.understand import mention_facets
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import MAX_TEXT_BYTES, Author, Mention
 from tocsin.query.evaluate import DetectLanguage
-from tocsin.reading import read_mention, source_name
+from tocsin.reading import decoded, read_mention, source_name
 
 MOST_NOTES: Final = 100
 
@@ -188,16 +187,7 @@ def _mention(line: bytes | None, source: str) -> Mention:
 
 def _patiently(line: bytes, source: str) -> Mention:
     """The line read by the reader of ingest, which mends what it can and names what it cannot mend. Raises `BadMention`."""
-    try:
-        value = json.loads(line.decode("utf-8-sig"), strict=False)
-    except UnicodeDecodeError as error:
-        raise BadMention(
-            "encoding", f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
-        ) from None
-    except RecursionError:
-        raise BadMention("too_deep", "the JSON is nested too deeply") from None
-    except ValueError as error:
-        raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
+    value = decoded(line)
     if not isinstance(value, dict):
         raise BadMention("not_object", 'not an object such as {"text": "..."}')
     asked = {name: value[name] for name in _FIELDS if name in value}

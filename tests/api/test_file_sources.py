@@ -49,6 +49,7 @@ def test_without_allowed_folders_no_file_is_read_over_the_api(world: World) -> N
         "posts.jsonl",
         "{}/a\0b",
         "{}/loop",
+        "{}/loop/lines",
         7,
         None,
     ],

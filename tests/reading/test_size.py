@@ -11,7 +11,7 @@ import pytest
 from tocsin.core.errors import BadMention
 from tocsin.reading import read_json_line, require_readable
 from tocsin.reading.fields import MAX_EXTRA_BYTES
-from tocsin.reading.size import MAX_LINE_VALUES, holds_more
+from tocsin.reading.size import MAX_LEVELS, MAX_LINE_VALUES, holds_more, is_deeper
 
 HEAD = b'{"id": "1", "text": "x", "created_at": "2026-03-01T12:00:00Z", '
 FLOODS = {
@@ -82,3 +82,22 @@ def test_the_commas_of_a_text_are_no_values() -> None:
     assert holds_more(line, 4)
     # What is no JSON is counted up to where it goes wrong, and refused when it is read.
     assert not holds_more(b'"' + b"a," * MANY, MAX_LINE_VALUES)
+
+
+@pytest.mark.parametrize("deep", [b"[", b'{"a":', b'[{"a":', b'{"a\\"]}":'])
+def test_a_line_that_is_nested_too_deeply_is_refused_whatever_python_would_follow(deep: bytes) -> None:
+    """Also one that ends too early. The brackets of a text are no levels."""
+    levels = deep.count(b"[") + deep.count(b"{")
+    deepest = deep * (MAX_LEVELS // levels)
+    assert not is_deeper(deepest, MAX_LEVELS)
+    require_readable(HEAD + b'"zz": "' + b"[{" * MANY + b'"}')
+    with pytest.raises(BadMention) as bad:
+        read_json_line(deepest + deep, source="shop")
+    assert bad.value.reason == "too_deep"
+
+
+def test_lists_beside_each_other_are_no_levels() -> None:
+    line = HEAD + b'"zz": [' + b'[{"a": []}],' * 1000 + b"1]}"
+    assert not is_deeper(line, 5)
+    assert is_deeper(line, 4)
+    assert read_json_line(line, source="shop").text

@@ -87,6 +87,9 @@ def _within(path: Path, allowed: Sequence[str]) -> bool:
         return False
     try:
         real = path.resolve()
+        # Where links lead in a circle, Python 3.13 and later raise nothing and leave a link in the path.
+        if any(part.is_symlink() for part in (real, *real.parents)):
+            return False
         return any(real.is_relative_to(Path(folder).resolve()) for folder in allowed)
     except (OSError, RuntimeError):
         # A loop of links, or a name that the system does not take.

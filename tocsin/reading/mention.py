@@ -57,7 +57,7 @@ from tocsin.reading.fields import (
     time_of,
 )
 from tocsin.reading.patient_json import decoded
-from tocsin.reading.size import MAX_LINE_VALUES, holds_more
+from tocsin.reading.size import MAX_LEVELS, MAX_LINE_VALUES, holds_more, is_deeper
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 
@@ -65,7 +65,7 @@ REASONS: Mapping[str, str] = {
     "malformed": "not JSON (or not CSV), or more than one thing on a line",
     "encoding": "not UTF-8",
     "too_large": "the line is longer than 8 MB, or holds more than 50,000 values",
-    "too_deep": "nested too deeply",
+    "too_deep": f"nested on more than {MAX_LEVELS} levels",
     "broken_gzip": "the gzip file is damaged or ends early",
     "not_object": "JSON, but not an object",
     "missing_field": "a required field is absent",
@@ -84,7 +84,7 @@ def read_json_line(
 ) -> Mention:
     """The mention in one line of JSON. The arguments are those of `read_mention`. Raises `BadMention`, and nothing else."""
     require_readable(line)
-    if b"\\u0000" not in line:
+    if b"\\u0000" not in line and not is_deeper(line, MAX_LEVELS):
         try:
             plain, extra = _plain(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

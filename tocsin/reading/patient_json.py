@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tocsin.core.errors import BadMention
+from tocsin.reading.size import MAX_LEVELS, is_deeper
 
 
 def decoded(line: bytes) -> Any:
@@ -22,18 +23,18 @@ def decoded(line: bytes) -> Any:
             "encoding", f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
         ) from None
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        # The standard library reads lone surrogates, control characters and numbers out of range.
-        pass
-    try:
-        return json.loads(text, strict=False, parse_constant=_no_constant)
+        found = _decoded(text)
     except RecursionError:
-        raise BadMention("too_deep", "the JSON is nested too deeply") from None
+        raise _too_deep() from None
     except json.JSONDecodeError as error:
+        if is_deeper(text[: error.pos].encode(), MAX_LEVELS):
+            raise _too_deep() from None
         raise BadMention("malformed", f"not JSON: {error.msg} at character {error.pos + 1}") from None
     except ValueError as error:
         raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
+    if is_deeper(line, MAX_LEVELS):
+        raise _too_deep()
+    return found
 
 
 def encoded(value: Any) -> bytes:
@@ -42,6 +43,18 @@ def encoded(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except (UnicodeError, OverflowError):
         return json.dumps(value).encode()
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # The standard library reads lone surrogates, control characters and numbers out of range.
+        return json.loads(text, strict=False, parse_constant=_no_constant)
+
+
+def _too_deep() -> BadMention:
+    return BadMention("too_deep", f"the JSON is nested on more than {MAX_LEVELS} levels")
 
 
 def _no_constant(name: str) -> Any:
