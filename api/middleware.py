@@ -81,9 +81,8 @@ class Outermost:
                 request_id=request_id,
                 method=scope["method"],
                 kind=type(error).__name__,
-                where="".join(
-                    traceback.format_tb(error.__traceback__)
-                ),  # not its words: they may hold a post's
+                # Not the error's words: they may hold a post's.
+                where="".join(traceback.format_tb(error.__traceback__)),
             )
             if status:
                 raise

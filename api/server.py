@@ -92,7 +92,8 @@ def _config(runtime: Services, settings: Api, connections: Connections) -> uvico
         create_app(runtime),
         log_config=None,
         log_level="warning",
-        access_log=False,  # addresses carry tokens of links, and a line a request is no log
+        # Addresses carry tokens of links, and a line a request is no log.
+        access_log=False,
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,

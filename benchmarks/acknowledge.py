@@ -183,7 +183,8 @@ def _timed(act: Callable[[str], object], ids: Sequence[str], dice: random.Random
     """The milliseconds that each call of `act` took."""
     taken = []
     for id in ids:
-        time.sleep(dice.uniform(0.001, 0.04))  # so that the calls come at any moment of the stream's work
+        # A random pause, so that the calls come at any moment of the stream's work.
+        time.sleep(dice.uniform(0.001, 0.04))
         began = time.perf_counter()
         act(id)
         taken.append(1e3 * (time.perf_counter() - began))

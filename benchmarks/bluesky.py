@@ -39,7 +39,7 @@ SAMPLES = 20
 
 
 def run(mentions: int = 200_000, monitors: int = MONITORS, rounds: int = ROUNDS, here: bool = False) -> Table:
-    """What came, what was lost or double, and the processor time a post of the worker and of the matcher."""
+    """What came, what was lost or double, and the processor time of the worker and of the matcher for each post."""
     began = datetime.now(UTC) - DAY - timedelta(minutes=1)
     options: dict[str, Any] = {"posts": mentions, "start": began.isoformat(), "monitors": monitors}
     happened: list[str] = []

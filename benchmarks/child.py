@@ -29,11 +29,13 @@ def in_this_process() -> Iterator[None]:
     """Let `measured` run in this process. That is quick enough for a test that the code runs; its figures mean nothing."""
     token = _in_this_process.set(True)
     frozen = gc.get_freeze_count()
-    gc.freeze()  # so that each measurement does not go through the objects that are here already
+    # Frozen, so that no measurement goes through the objects that are here already.
+    gc.freeze()
     try:
         yield
     finally:
-        if not frozen:  # a run of tests has frozen its own, and goes on with that
+        # A run of tests has frozen its own objects before, and they stay frozen.
+        if not frozen:
             gc.unfreeze()
         _in_this_process.reset(token)
 

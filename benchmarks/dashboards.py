@@ -125,7 +125,7 @@ async def _all(
         callers = [
             *(asks(seen, url, key, ends) for key in viewers[:dashboards]),
             pushes(seen, client, tokens["admin"][0], seconds),
-            # In a thread, so that its times hold nothing of how busy the other callers are.
+            # In a thread, so that the busy other callers add nothing to its times.
             asyncio.to_thread(
                 acknowledges, seen, url, tokens["community_manager"][0], tokens["alerts"], ends
             ),
@@ -165,7 +165,8 @@ async def asks(seen: Seen, url: str, key: str, ends: float, every_s: float = 1.0
 
 
 async def _asks(seen: Seen, client: httpx.AsyncClient, key: str, ends: float, every_s: float) -> None:
-    await asyncio.sleep(every_s * random.random())  # so that they do not ask all at once
+    # A random start, so that they do not ask all at once.
+    await asyncio.sleep(every_s * random.random())
     has: dict[str, str] = {}
     while time.monotonic() < ends:
         again = time.monotonic() + every_s
@@ -176,9 +177,8 @@ async def _asks(seen: Seen, client: httpx.AsyncClient, key: str, ends: float, ev
 
 
 async def reads(seen: Seen, client: httpx.AsyncClient, key: str) -> None:
-    async with client.stream(
-        "GET", "/v1/events", headers=_bearer(key), timeout=None
-    ) as answer:  # it stays open
+    # The answer stays open.
+    async with client.stream("GET", "/v1/events", headers=_bearer(key), timeout=None) as answer:
         seen.ended[f"events: {answer.status_code}"] += 1
         async for line in answer.aiter_lines():
             seen.events += line.startswith("event:")

@@ -1,8 +1,8 @@
 """A simulated week of sources of all kinds, each asked every half hour and failing now and then: the worker's memory stays flat.
 
-The sources are the connectors of all networks, polled and streaming, of a mailbox and of a topic, against their fakes. Each round
-of half an hour brings new posts to each; one fetch in twenty fails. After each simulated day the resident memory is read, and how
-many objects Python holds: memory that was given back and is not used again stays resident.
+The sources are the connectors of all networks, polled and streaming, of a mailbox and of a topic, against their fakes. Each
+round of half an hour brings new posts to each; one fetch in twenty fails. After each simulated day the resident memory is
+read, and the number of objects that Python holds: memory that was given back and is not used again stays resident.
 """
 
 from __future__ import annotations

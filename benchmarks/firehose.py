@@ -125,7 +125,8 @@ class Load:
     share: float
     mentions: int
     per_second: float
-    naive: int  # mentions for the naive pipeline; fewer, because it is slow, and its speed is steady
+    # Mentions for the naive pipeline: fewer, because it is slow and its speed is steady.
+    naive: int
     processors: Sequence[int] = (2,)
 
 

@@ -22,7 +22,7 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 NAME = "judging"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 MONITORS = 10_000
-# The mentions of a window, of a brand of which people speak in every second one, and of one of which they hardly do.
+# The mentions of a window: of a brand that people speak of in every second window, and of a brand that they hardly speak of.
 SOME, HARDLY_ANY = (0, 0, 0, 1, 1, 2, 3), (0,) * 19 + (1,)
 
 T = TypeVar("T")

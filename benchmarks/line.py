@@ -21,7 +21,8 @@ from benchmarks.table import Table
 
 NAME = "line"
 MONITORS = 1000
-CHUNK = 2000  # mentions read before they are handed over, as in one fetch of a source
+# Mentions read before they are handed over, as in one fetch of a source.
+CHUNK = 2000
 Loops = tuple[tuple[str, dict[str, Any]], ...]
 LOOPS: Loops = (
     ("naive: score and INSERT each", {}),
@@ -105,7 +106,8 @@ def work(file: str, monitors: int) -> dict[str, Any]:
             source="warm", id="0", text="the brand0001 train is late again", created_at=made.clock.now()
         )
         hand_over.hand_over([warm])
-        process()  # models, lexicons and the compiled monitors are read by now
+        # Models, lexicons and the compiled monitors are read by now.
+        process()
         processor.on_batch = count
         start_mib = rss_mib()
         spent = dict.fromkeys(("reading", "handing_over", "processing"), 0.0)

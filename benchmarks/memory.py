@@ -24,11 +24,12 @@ MONITORS = 100
 SHARE = 0.1
 PER_SECOND = 10.0
 SAMPLES = 20
-WARM = 0.25  # the part of the run after which caches are full and every monitor has a baseline
+# The part of the run after which caches are full and every monitor has a baseline.
+WARM = 0.25
 
 
 def run(mentions: int = 200_000) -> Table:
-    """The memory in use while so many mentions are played, and its peak when a file of as many is sorted and played."""
+    """The memory in use while so many mentions are played, and the peak while a file of as many is sorted and played."""
     table = Table(
         f"Memory of a replay, {MONITORS} monitors, 1 in {1 / SHARE:.0f} matched, {PER_SECOND:g} mentions a second of event time",
         ("mentions", "MiB in use", "mentions/s so far"),

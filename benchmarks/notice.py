@@ -51,7 +51,8 @@ class Receiver:
     """A webhook receiver: the notices that came, and when."""
 
     url: str = ""
-    came: list[tuple[float, str]] = field(default_factory=list)  # the time by perf_counter, and the subject
+    # The time by perf_counter, and the subject.
+    came: list[tuple[float, str]] = field(default_factory=list)
 
     def about(self, brand: str, since: float = 0.0) -> float | None:
         """The time at which the first notice about the brand arrived."""

@@ -19,7 +19,8 @@ from tocsin.store import schema as s
 
 NAME = "scale"
 ENGINES = True
-RATE = 10_000.0  # mentions a second of the backlog's event time
+# Mentions a second of the backlog's event time.
+RATE = 10_000.0
 
 
 def run(
@@ -54,7 +55,8 @@ def run(
         made.start("processors")
         made.until(lambda: made.readers() == 2, "the second processor has partitions")
         took = time.perf_counter() - began
-        time.sleep(2.0)  # the new processor reads its models meanwhile
+        # The new processor reads its models meanwhile.
+        time.sleep(2.0)
         two = _phase(made, table, 2, measure_s)
     table.notes.append(
         f"The second had its partitions {took:.1f} s after it was started. With it: {two / max(one, 1e-9):.2f} times the rate."

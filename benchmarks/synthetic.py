@@ -14,7 +14,8 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement, Mention
 
 MOST_MONITORS = 9999
-_HALVES = 2048  # beginnings of texts a language, and as many endings
+# Beginnings of texts for each language, and as many endings.
+_HALVES = 2048
 _AUTHORS = 5000
 _NETWORKS = ("mastodon", "bluesky", "forum", "news")
 

@@ -83,7 +83,8 @@ def _search_all(
             x.c.monitor_id == criteria.monitor_id,
             x.c.source == m.c.source,
             x.c.id == m.c.id,
-            x.c.minute.between(minute - 1, minute),  # whichever way an engine rounds before 1970
+            # The minute before, too: engines round differently before 1970.
+            x.c.minute.between(minute - 1, minute),
         )
         statement = statement.where(own.correlate(m).exists())
     if rare:
@@ -115,12 +116,8 @@ def _search_monitor(
             own = own.where(x.c.minute <= minute_of(criteria.until))
         if after is not None:
             own = own.where(x.c.minute <= minute_of(after[0]))
-        order = (
-            x.c.minute.desc(),
-            x.c.created_at.desc(),
-            x.c.source,
-            x.c.id,
-        )  # the index, then what it lacks
+        # The columns of the index, then those that it lacks.
+        order = (x.c.minute.desc(), x.c.created_at.desc(), x.c.source, x.c.id)
         keys = conn.execute(_filtered(own, x, criteria, after).order_by(*order).limit(chunk)).all()
         found += _fetch(conn, keys, criteria)
         if len(keys) < chunk or len(found) >= limit:
@@ -139,7 +136,8 @@ def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) 
         statement = select(*s.mention_columns).where(
             m.c.source == source,
             m.c.id.in_(ids),
-            m.c.created_at.between(keys[-1].created_at, keys[0].created_at),  # in which days to look
+            # The days to look in.
+            m.c.created_at.between(keys[-1].created_at, keys[0].created_at),
         )
         if criteria.phrases:
             statement = statement.where(matching(conn, criteria.phrases, rare=False))

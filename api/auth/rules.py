@@ -102,7 +102,8 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/mentions"): READ,
     ("GET", "/v1/mentions/reasons"): READ,
     ("POST", "/v1/mentions"): PUSH,
-    ("POST", "/v1/mentions/hook/{source}"): OPEN,  # its signature is its key
+    # Its signature is its key.
+    ("POST", "/v1/mentions/hook/{source}"): OPEN,
     ("GET", "/v1/batches/{id}"): _allow(V, CM, PR, LEGAL, scope="push"),
     ("GET", "/v1/tallies"): READ,
     ("GET", "/v1/dead-letters"): READ_DEAD_LETTERS,
@@ -185,7 +186,8 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/escalations/{id}/note"): ESCALATE,
     ("POST", "/v1/outbox/release"): ADMINS,
     ("GET", "/v1/events"): READ,
-    **{("GET", path): OPEN for path in IN_ADDRESSES["feed"]},  # its token is its key
+    # Its token is its key.
+    **{("GET", path): OPEN for path in IN_ADDRESSES["feed"]},
     ("GET", "/v1/sessions"): READ,
     ("DELETE", "/v1/sessions/{id}"): _allow(V, CM, PR, LEGAL),
     ("GET", "/v1/passkeys"): READ,
@@ -197,7 +199,8 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/mail"): ADMINS,
     ("PUT", "/v1/mail"): ADMINS,
     ("DELETE", "/v1/mail"): ADMINS,
-    ("GET", "/v1/reach/{word}"): OPEN,  # the word is random, and answers once
+    # The word is random, and answers once.
+    ("GET", "/v1/reach/{word}"): OPEN,
     ("DELETE", "/v1/keys/{id}"): ADMINS,
 }
 
@@ -247,7 +250,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/me/channels/{number}/prove"): OWN,
     ("POST", "/me/sessions/{id}/end"): OWN,
     ("GET", "/wall"): READ,
-    ("GET", "/wall/{token}"): OPEN,  # its token is its key
+    # Its token is its key.
+    ("GET", "/wall/{token}"): OPEN,
     ("GET", "/"): READ,
     ("GET", "/alerts"): READ,
     ("GET", "/alerts/{id}"): READ,
@@ -276,7 +280,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/dead-letters/{id}"): READ_DEAD_LETTERS,
     ("POST", "/dead-letters/{id}/replay"): DESK,
     ("POST", "/outbox/release"): ADMINS,
-    ("POST", "/demo/again"): OWN,  # nothing of a demo is kept
+    # Nothing of a demo is kept.
+    ("POST", "/demo/again"): OWN,
     ("GET", "/settings"): READ,
     ("GET", "/settings/reach"): ADMINS,
     ("POST", "/settings/reach"): ADMINS,

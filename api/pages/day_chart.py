@@ -22,8 +22,8 @@ class DayChart:
 
     @property
     def tells_of_the_raised_threshold(self) -> bool:
-        """Whether a later column is as high as one that was over the threshold and is not over it itself. An alert raises the
-        threshold of its kind for a while, and the page says so where it can be seen.
+        """Whether a column is as high as an earlier one that was over the threshold, and is not over it itself. An alert
+        raises the threshold of its kind for a while, and the page says so where it can be seen.
         """
         lowest: float | None = None
         for point in self.points:

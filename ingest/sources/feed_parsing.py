@@ -101,7 +101,8 @@ def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "id": id if len(id) <= MAX_ID_CHARS else stable_id("entry", id),
         "title": title,
         "text": text,
-        "url": link if link.lower().startswith(("http://", "https://")) else "",  # an id stands in for it
+        # An id may stand in for the link.
+        "url": link if link.lower().startswith(("http://", "https://")) else "",
         "lang": str(detail.get("language") or lang)[:16],
         "author": {"name": str(entry.get("author") or "")[:MAX_ID_CHARS]},
         "media": [e["href"] for e in entry.get("enclosures") or () if isinstance(e.get("href"), str)],
@@ -119,7 +120,8 @@ def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
 
 def _refuse_traps(data: bytes, content_type: str) -> None:
     """Refuse entities: XML bombs and outside files come as entities, and a feed needs none of its own."""
-    bare = data.replace(b"\0", b"")  # UTF-16 and UTF-32 as well
+    # Without NULs, so that UTF-16 and UTF-32 are searched as well.
+    bare = data.replace(b"\0", b"")
     if _ENTITY.search(bare):
         raise FetchFailed("the feed defines entities of its own (as XML bombs do) and is not read")
     declared = [match.decode("ascii", "replace") for match in _DECLARED.findall(bare[:1024])]

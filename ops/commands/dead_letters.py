@@ -44,7 +44,9 @@ def list_letters(
     reason: Reason = None,
     waiting: Annotated[
         bool | None,
-        typer.Option("--waiting/--replayed", help="Only those not handed over again yet, or only those."),
+        typer.Option(
+            "--waiting/--replayed", help="Only those not yet handed over again, or only the others."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

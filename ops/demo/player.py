@@ -55,7 +55,8 @@ from tocsin.stream.port import MENTIONS
 
 # The community manager on call. The demo's link signs in as her.
 WHO = "Elif Karabulak"
-# How many times faster than real the crisis is played: for a visitor who reads, and for who waits for the alert alone.
+# How many times faster than real time the crisis is played: for a visitor who reads, and for one who waits for the alert
+# alone.
 WATCHED_SPEED = 20
 HURRIED_SPEED = 150
 # The clock moves on with the crisis: a link for a second role must outlast it.

@@ -37,7 +37,7 @@ LETTERS: Final = 200
 MET: Final = 500_000
 """The number of mentions that a check remembers, to find the ones that come twice."""
 AGAIN_S: Final = 0.1
-"""What is waited for a ticker that holds a monitor."""
+"""How long an import waits for a ticker that holds a monitor."""
 OnProgress = Callable[[int, dict[str, int]], None]
 
 

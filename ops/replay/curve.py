@@ -35,8 +35,8 @@ def with_curve(
     heard_since: datetime | None = None,
     on_progress: Callable[[float], None] = lambda _part: None,
 ) -> dict[str, Any]:
-    """The alerts that the monitor would have fired since then, and the alerts a week by sensitivity; with a `change`, beside
-    them those of the changed monitor. JSON values only.
+    """The alerts that the monitor would have fired since then, and the alerts a week by sensitivity. With a `change`, those
+    of the changed monitor stand beside them. JSON values only.
     """
     own = monitor.value
     copies = {f"{promise:g}": promise for promise in PROMISES}

@@ -1,4 +1,4 @@
-"""A process that was forked, with the words of `subprocess.Popen`."""
+"""A process that was forked, with the attributes and methods of `subprocess.Popen`."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _open(folder: Path, name: str) -> Iterator[int]:
 
 
 def taken(lock: int, how: int) -> bool:
-    """Whether the open file could be locked at once, in this way (`fcntl.LOCK_EX` or `LOCK_SH`)."""
+    """Lock the open file in this way (`fcntl.LOCK_EX` or `LOCK_SH`), without waiting. Returns whether that succeeded."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except OSError:

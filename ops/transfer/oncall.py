@@ -27,7 +27,7 @@ MOST_ENTRIES: Final = 10_000
 HOURS: Final = {"hourly": 1, "daily": 24, "weekly": 168}
 LONGEST_TURN_HOURS: Final = 24 * 90
 WHOLE_WEEK: Final = frozenset(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))
-# Steps that Tocsin does by itself: what nobody has answered rings again, the page and the log are always told.
+# Steps that Tocsin takes by itself: what nobody has answered rings again, and the page and the log always get it.
 NEEDLESS: Final = frozenset(("repeat_escalation", "notify_whole_channel"))
 
 Entry: TypeAlias = Mapping[str, Any]
@@ -154,7 +154,7 @@ def _schedule(
 
 
 class _Different(Exception):
-    """Tocsin says it differently; the message says what."""
+    """Tocsin has no equal for this; the message says what differs."""
 
 
 def _is_override(shift: Entry) -> bool:

@@ -38,7 +38,7 @@ from tocsin.store.statements import among
 AT_ONCE = 500
 # An open window with less than this part (a quarter) of the mentions that an alert needs is not worth judging.
 FEW = 4
-# The level of a monitor rests on so many hours, so earlier silence would not be told.
+# The level of a monitor rests on so many hours, so earlier silence would change nothing.
 EXPOSURE = timedelta(hours=LEVEL_HOURS)
 
 

@@ -1,4 +1,4 @@
-"""What detection knows of a monitor so far, and what it can already do with that: a cold start says that it learns."""
+"""What detection knows of a monitor so far, and what it can already do with that. A new monitor says that it is learning."""
 
 from __future__ import annotations
 

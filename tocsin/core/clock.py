@@ -60,8 +60,8 @@ class SimulatedClock:
 
 
 def passed(span: timedelta, since: datetime | None, now: datetime) -> bool:
-    """Whether `span` has passed since then. So it has where there is no `since`, and where `since` lies ahead of `now`: the clock
-    was set back, and whoever goes by it would stand still for as long.
+    """Whether `span` has passed since then. It counts as passed where there is no `since`, and where `since` lies ahead of
+    `now`: the clock was set back, and whoever goes by it would stand still for as long.
     """
     return since is None or not timedelta(0) <= now - since < span
 

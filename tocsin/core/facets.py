@@ -41,14 +41,16 @@ NO_FACETS: Final = Facets()
 
 
 def pairs(facets: Any) -> Iterator[tuple[str, str]]:
-    """Each (facet, value) of something that has a field a facet. A field that is None has no values."""
+    """Each (facet, value) of something that has one field for each facet. A field that is None has no values."""
     for facet in FACETS:
         for value in getattr(facets, facet) or ():
             yield facet, value
 
 
 def counted(rows: Iterable[tuple[Any, int]]) -> dict[str, dict[str, int]]:
-    """By facet and value, the number of mentions, the most frequent first. A row: something with facets, and how many alike."""
+    """By facet and value, the number of mentions, the most frequent first. Each row has something with facets, and how many
+    mentions are alike in them.
+    """
     totals: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
     for one, number in rows:
         for facet, value in pairs(one):
@@ -66,6 +68,8 @@ MOST_COMMON: Final = 3
 
 
 def common(counts: Mapping[str, int], mentions: int) -> list[tuple[str, float]]:
-    """The values worth a word, at most `MOST_COMMON`, each with its share of the mentions: those of `COMMON_FROM` or more."""
+    """The values that are common enough to be shown: with a share of `COMMON_FROM` or more, at most `MOST_COMMON` of them.
+    Each comes with its share of the mentions.
+    """
     shares = [(value, count / mentions) for value, count in ordered(counts).items()] if mentions else []
     return [(value, share) for value, share in shares if share >= COMMON_FROM][:MOST_COMMON]

@@ -1,9 +1,9 @@
 """The languages of page and notices: English in the code, and a catalogue for each other language.
 
-A catalogue is a file `locales/CODE.toml`, and adding one is all that a further language needs. It holds
-`"English" = "translation"`; for counted things, keyed by the English plural, a list with the forms of that language in the order
-of CLDR (zero, one, two, few, many, other; those that it has), or a single form that goes with every number. A string without a
-translation is shown in English; a test sees to it that there is none. Plural rules, numbers and dates are CLDR's, by Babel.
+A catalogue is a file `locales/CODE.toml`, and adding one is all that a further language needs. It holds `"English" =
+"translation"`; for counted things, keyed by the English plural, a list with the forms of that language in the order of CLDR
+(zero, one, two, few, many, other; those that it has), or a single form that goes with every number. A string without a
+translation is shown in English. A test fails where there is one. Plural rules, numbers and dates are CLDR's, by Babel.
 """
 
 from __future__ import annotations

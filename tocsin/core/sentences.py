@@ -36,8 +36,8 @@ class Sentence(str):
 
 
 class Patterns:
-    """Sentences by their patterns, the more exact ones first where two would do. `places` has the shape of what fills a place, by
-    its name, where it is not any text.
+    """Sentences by their patterns, the more exact ones first where two fit. `places` says by name which shape the text in a
+    place must have, where not any text will do.
     """
 
     def __init__(self, patterns: Sequence[str], places: Mapping[str, str]) -> None:

@@ -27,7 +27,7 @@ class DiskTrouble:
 def disk_trouble(settings: Settings, least: int | None = None) -> DiskTrouble | None:
     """The trouble with the disk under the embedded engines; fewer than `least` free bytes (`LEAST_FREE_BYTES`) are too few.
 
-    None: nothing is, or no embedded engine is in use, or the folder is not there, which the engines say.
+    None: there is no trouble, or no embedded engine is in use, or the folder is not there, which the engines say.
     """
     if "sqlite" not in (settings.store.url, settings.stream.url) or not settings.data.is_dir():
         return None
@@ -45,8 +45,8 @@ def disk_trouble(settings: Settings, least: int | None = None) -> DiskTrouble | 
 
 
 def _refused(folder: Path) -> str | None:
-    """Why a file cannot be made here, by trying it: after an error of the disk, a file system may say that it can be written and
-    refuse each write. A full disk is no reason.
+    """Why a file cannot be made here, found by trying: after an error of the disk, a file system may say that it can be
+    written and refuse each write. A full disk is no reason.
     """
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -22,9 +22,9 @@ KNOWN_DAYS, KNOWN_HOURS = 3, 48
 MEMORY: Final = 10
 # So many mentions that did not come are a silence, not chance.
 DUE: Final = 20.0
-# Not before so long, however busy the source is.
+# No silence is told before so long, however busy the source is.
 SHORTEST: Final = timedelta(minutes=30)
-# Of a silence, the newest part is judged.
+# The newest part of a silence, which alone is judged.
 LONGEST: Final = timedelta(days=14)
 # An hour is whole if it is looked at so soon after it began.
 SOON: Final = timedelta(minutes=2)

@@ -200,13 +200,13 @@ def _known(conn: Connection, defined: Mapping[str, Any], ends: Mapping[str, date
 
 
 def without_a_definition(conn: Connection, news: Mapping[str, datetime | None]) -> list[str]:
-    """Those of these names under which mentions come though nobody defines them; `news` has when the last came."""
+    """The names, among these, under which mentions come though nobody defines them. `news` says when the last one came."""
     defined, ends = _definitions(conn)
     return [name for name, last in news.items() if name not in defined and _is_pushed(name, last, ends)]
 
 
 def _definitions(conn: Connection) -> tuple[dict[str, Any], dict[str, datetime]]:
-    """The definitions of sources by name, and when those ended whose name no other has."""
+    """The definitions of sources by name; and the time of each end, by the names that no defined source has."""
     d = s.definitions.c
     rows = conn.execute(
         select(d.name, d.id, d.definition, d.created_at, d.deleted_at).where(d.kind == "source")
@@ -220,7 +220,7 @@ def _definitions(conn: Connection) -> tuple[dict[str, Any], dict[str, datetime]]
 
 
 def _is_pushed(name: str, last_news_at: datetime | None, ends: Mapping[str, datetime]) -> bool:
-    """Whether a source without a definition is one all the same: nobody ever defined it, or mentions came after its end."""
+    """Whether a name without a definition counts as a source: nobody ever defined it, or mentions came after its end."""
     end = ends.get(name)
     return end is None or (last_news_at is not None and last_news_at > end)
 

@@ -118,8 +118,8 @@ def in_order(found: Sequence[Lint]) -> list[Lint]:
 class Weighing:
     """Counts a query's terms and exclusions in mentions.
 
-    Kept mentions match some monitor, so what a monitor leaves out is hardly among them: where `monitors`, the queries of all
-    monitors, name what an exclusion names, kept mentions are no proof that it leaves out nothing.
+    Kept mentions match some monitor, so what a monitor leaves out is hardly among them. Where one of `monitors`, the queries
+    of all monitors, names what an exclusion names, kept mentions do not prove that the exclusion leaves out nothing.
     """
 
     def __init__(self, query: Query, monitors: str = "") -> None:
@@ -190,7 +190,7 @@ class _Exclusion(_Counted):
 
 @dataclass(frozen=True, slots=True)
 class _Nest:
-    """An AND, or the whole query, with the branch that it stands in. `without` is the part of that one that it is in."""
+    """An AND, or the whole query, with the branch that it stands in. `without` is the part of that branch that holds it."""
 
     parts: Sequence[Node]
     around: _Nest | None
@@ -230,7 +230,7 @@ class _Group:
     def __init__(self, nest: _Nest, exclusions: list[_Exclusion], tests: _Tests) -> None:
         self.exclusions = exclusions
         self._wanted = [tests.of(part) for part in nest.parts if not isinstance(part, Not)]
-        # What else must hold, and what must not: another branch of an OR that matches makes the exclusion count for nothing.
+        # What else must hold, and what must not. Where another branch of an OR matches, the exclusion decides nothing.
         self._beside: list[tuple[Callable[[Asked], bool], bool]] = []
         inner, outer = nest.without, nest.around
         while outer is not None:

@@ -31,12 +31,17 @@ _LONGEST_EMPHASIS = 3
 _LETTER_DIGIT_CURRENCY = re.compile("[A-Za-z0-9$]")
 _ASCII_IN_WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _UNSPACED = (
-    ("\u0e00", "\u0eff"),  # Thai, Lao
-    ("\u1000", "\u109f"),  # Burmese
-    ("\u1780", "\u17ff"),  # Khmer
-    ("\u2e80", "\u312f"),  # radicals, kana, bopomofo
+    # Thai, Lao.
+    ("\u0e00", "\u0eff"),
+    # Burmese.
+    ("\u1000", "\u109f"),
+    # Khmer.
+    ("\u1780", "\u17ff"),
+    # Radicals, kana, bopomofo.
+    ("\u2e80", "\u312f"),
     ("\u31a0", "\u31ff"),
-    ("\u3400", "\u9fff"),  # Chinese characters
+    # Chinese characters.
+    ("\u3400", "\u9fff"),
     ("\uf900", "\ufaff"),
     ("\U0001b000", "\U0001b16f"),
     ("\U00020000", "\U0003ffff"),

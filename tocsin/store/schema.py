@@ -52,8 +52,10 @@ offsets = _table(
     _pk("cluster", String(64)),
     _pk("topic", String(128)),
     _pk("partition", Integer),
-    Column("offset", BigInteger, nullable=False),  # the next offset to read
-    Column("epoch", BigInteger, nullable=False),  # raised by a worker that takes the partition over
+    # The next offset to read.
+    Column("offset", BigInteger, nullable=False),
+    # Raised by a worker that takes the partition over.
+    Column("epoch", BigInteger, nullable=False),
     Column("owner", String(128)),
     # The version of the monitors that the last batch was matched with.
     Column("monitors_version", BigInteger, nullable=False, default=0),
@@ -83,8 +85,10 @@ gaps = _table(
 
 definitions = _table(
     "definitions",
-    _pk("kind", String(32)),  # monitor | policy | person | schedule | source | silence | expected_event
-    _pk("id", String(64)),  # never changes; the name may
+    # monitor | policy | person | schedule | source | silence | expected_event
+    _pk("kind", String(32)),
+    # Never changes; the name may.
+    _pk("id", String(64)),
     Column("name", String(256), nullable=False),
     Column("definition", Json, nullable=False),
     Column("version", Integer, nullable=False),
@@ -106,24 +110,30 @@ source_state = _table(
     "source_state",
     _pk("name", String(256)),
     Column("cursor", Json),
-    Column("last_event_at", UtcTime),  # created_at of the newest mention handed over
-    Column("last_success_at", UtcTime),  # the last time the source answered, with or without something new
+    # created_at of the newest mention handed over.
+    Column("last_event_at", UtcTime),
+    # The last time the source answered, with or without something new.
+    Column("last_success_at", UtcTime),
     Column("last_error_at", UtcTime),
     Column("last_error", Text),
-    Column("failures", Integer, nullable=False, default=0),  # in a row
+    # Failures in a row.
+    Column("failures", Integer, nullable=False, default=0),
     Column("next_fetch_at", UtcTime),
     Column("received", BigInteger, nullable=False, default=0),
     Column("rejected", BigInteger, nullable=False, default=0),
     Column("first_event_at", UtcTime),
-    Column("last_news_at", UtcTime),  # the last time that a mention came
-    Column("rhythm", Json),  # tocsin.health.rhythm: the mentions that come in each hour of a week
+    # The last time that a mention came.
+    Column("last_news_at", UtcTime),
+    # tocsin.health.rhythm: the mentions that come in each hour of a week.
+    Column("rhythm", Json),
 )
 # The ledger of what a source could not hear. An outage has no end while it lasts.
 source_gaps = _table(
     "source_gaps",
     _pk("id", String(64)),
     Column("source", String(256), nullable=False),
-    Column("cause", String(16), nullable=False),  # tocsin.health.gaps: failed | told | silent
+    # tocsin.health.gaps: failed | told | silent
+    Column("cause", String(16), nullable=False),
     Column("starts_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime),
     Column("reason", Text, nullable=False),
@@ -137,7 +147,8 @@ source_gaps = _table(
 removals = _table(
     "removals",
     _pk("source", String(256)),
-    _pk("what", String(8)),  # post | author
+    # post | author
+    _pk("what", String(8)),
     _pk("value", String(256)),
     Column("told_at", UtcTime, nullable=False),
     Index("removals_by_time", "told_at"),
@@ -165,7 +176,8 @@ batches = _table(
     Column("source", String(256), nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("rejected", Json, nullable=False),
-    Column("keys", Json, nullable=False),  # the accepted ids, so that duplicates can be reported later
+    # The accepted ids, so that duplicates can be reported later.
+    Column("keys", Json, nullable=False),
 )
 
 # -- mentions --------------------------------------------------------------------------------------------
@@ -214,11 +226,13 @@ mentions = _table(
     Column("media", Json),
     Column("truncated", Boolean, nullable=False),
     Column("extra", Json),
-    Column("label", String(8), nullable=False),  # negative | neutral | positive | unscored
+    # negative | neutral | positive | unscored
+    Column("label", String(8), nullable=False),
     Column("score_e4", Integer, nullable=False),
     Column("confidence_e4", Integer, nullable=False),
     Column("model", String(64)),
-    Column("signature", BigInteger, nullable=False),  # equal for copies of one text
+    # Equal for copies of one text.
+    Column("signature", BigInteger, nullable=False),
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
     # The words by which a search finds the mention. Null: older code stored it, and its words are cut later.
@@ -258,7 +272,8 @@ matches = _table(
     Column("reach", BigInteger, nullable=False),
     Column("network", String(64)),
     Column("lang", String(16)),
-    Column("author", BigInteger),  # hash of (network, author id)
+    # Hash of (network, author id).
+    Column("author", BigInteger),
     Column("signature", BigInteger, nullable=False),
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
@@ -291,10 +306,13 @@ tallies = _table(
     Column("neutral", BigInteger, nullable=False),
     Column("positive", BigInteger, nullable=False),
     Column("unscored", BigInteger, nullable=False),
-    Column("reach", BigInteger, nullable=False),  # sum of followers
+    # Sum of followers.
+    Column("reach", BigInteger, nullable=False),
     Column("reposts", BigInteger, nullable=False),
-    Column("triggered", BigInteger, nullable=False, server_default="0"),  # mentions with a trigger word
-    Column("authors", LargeBinary, nullable=False),  # a sketch: tocsin.core.sketch
+    # Mentions with a trigger word.
+    Column("triggered", BigInteger, nullable=False, server_default="0"),
+    # A sketch: tocsin.core.sketch.
+    Column("authors", LargeBinary, nullable=False),
     Index("tallies_by_minute", "minute"),
     rowid=False,
 )
@@ -304,7 +322,8 @@ tally_parts = _table(
     _pk("monitor_id", String(64)),
     _pk("minute", BigInteger),
     _pk("partition", Integer),
-    _pk("dimension", String(16)),  # network | lang | source | a facet
+    # network | lang | source | a facet
+    _pk("dimension", String(16)),
     _pk("value", String(256)),
     Column("count", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
@@ -317,7 +336,8 @@ corrections = _table(
     _pk("source", String(256)),
     _pk("id", String(256)),
     Column("label", String(8), nullable=False),
-    Column("was", String(8), nullable=False),  # before the first correction
+    # The label before the first correction.
+    Column("was", String(8), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
 )
@@ -328,8 +348,10 @@ brand_models = _table(
     _pk("version", Integer),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
-    Column("model", Json, nullable=False),  # {bias, words}: processors.understand.brand.BrandModel
-    Column("figures", Json, nullable=False),  # what it is worth: processors.corrections.refit
+    # {bias, words}: processors.understand.brand.BrandModel
+    Column("model", Json, nullable=False),
+    # How good the model is: processors.corrections.refit.
+    Column("figures", Json, nullable=False),
     Column("active", Boolean, nullable=False),
 )
 # A bounded sample of the mentions that matched no monitor, chosen by the hash of (source, id).
@@ -345,7 +367,8 @@ samples = _table(
 dead_letters = _table(
     "dead_letters",
     _pk("id", String(64)),
-    Column("topic", String(128)),  # null: the letter never reached the stream
+    # Null: the letter never reached the stream.
+    Column("topic", String(128)),
     Column("partition", Integer),
     Column("offset", BigInteger),
     # The index within the record, the line of the file, or the item of the request.
@@ -355,7 +378,8 @@ dead_letters = _table(
     Column("message", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("payload", LargeBinary, nullable=False),  # cut at `MAX_PAYLOAD_BYTES`
+    # Cut at `MAX_PAYLOAD_BYTES`.
+    Column("payload", LargeBinary, nullable=False),
     Column("payload_size", BigInteger, nullable=False),
     Column("payload_hash", String(64), nullable=False),
     Column("replayed_at", UtcTime),
@@ -369,29 +393,40 @@ erasures = _table(
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
     Column("role", String(32), nullable=False),
-    Column("what", String(8), nullable=False),  # author | post
-    Column("subject", Json),  # processors.forgetting.Subject; null once it is done
-    Column("target", String(64), nullable=False),  # a keyed hash of whom or what was named
-    Column("expected", Integer, nullable=False),  # posts that the preview counted
-    Column("state", String(16), nullable=False),  # queued | running | done | failed
-    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
-    Column("message", Text),  # why it failed
-    Column("counts", Json, nullable=False),  # what went, by where it stood
+    # author | post
+    Column("what", String(8), nullable=False),
+    # processors.forgetting.Subject; null once it is done.
+    Column("subject", Json),
+    # A keyed hash of whom or what was named.
+    Column("target", String(64), nullable=False),
+    # Posts that the preview counted.
+    Column("expected", Integer, nullable=False),
+    # queued | running | done | failed
+    Column("state", String(16), nullable=False),
+    # The last sign of life of the worker, or the last change.
+    Column("beat_at", UtcTime, nullable=False),
+    # Why it failed.
+    Column("message", Text),
+    # The rows that went, by place.
+    Column("counts", Json, nullable=False),
     Index("erasures_by_state", "state", "at"),
 )
 # Runs of retention. Each piece adds what it took out, in its own transaction.
 retention_runs = _table(
     "retention_runs",
     _pk("id", String(64)),
-    Column("at", UtcTime, nullable=False),  # its beginning
-    Column("beat_at", UtcTime, nullable=False),  # its last piece
+    # The beginning of the run.
+    Column("at", UtcTime, nullable=False),
+    # The last piece of the run.
+    Column("beat_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
-    Column("asked_by", String(256)),  # null: its time had come
+    # Null: its time had come.
+    Column("asked_by", String(256)),
     Column("pieces", Integer, nullable=False),
-    Column(
-        "due", Json, nullable=False
-    ),  # rows past their time at its beginning, by kind; counted up to a bound
-    Column("taken", Json, nullable=False),  # rows that it took out, by kind
+    # Rows past their time at the beginning of the run, by kind; counted up to a bound.
+    Column("due", Json, nullable=False),
+    # Rows that it took out, by kind.
+    Column("taken", Json, nullable=False),
     Index("retention_runs_by_time", "at"),
 )
 
@@ -403,8 +438,10 @@ detector_state = _table(
     _pk("kind", String(32)),
     # The series changes when the monitor matches other mentions. Then the detector learns anew.
     Column("series", String(64), nullable=False),
-    Column("version", String(32), nullable=False),  # of the detector
-    Column("next_window", UtcTime, nullable=False),  # start of the first window not yet closed
+    # The version of the detector.
+    Column("version", String(32), nullable=False),
+    # Start of the first window not yet closed.
+    Column("next_window", UtcTime, nullable=False),
     Column("next_tick", UtcTime, nullable=False),
     Column("state", Json, nullable=False),
     Index("detector_state_due", "next_tick"),
@@ -416,7 +453,8 @@ readings = _table(
     _pk("window_start", UtcTime),
     Column("length_s", Integer, nullable=False),
     Column("series", String(64), nullable=False),
-    Column("tick", UtcTime, nullable=False),  # when the window was judged
+    # When the window was judged.
+    Column("tick", UtcTime, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
     Column("scored", BigInteger, nullable=False),
@@ -427,8 +465,10 @@ readings = _table(
     Column("upper", Float, nullable=False),
     Column("score", Float, nullable=False),
     Column("over", Boolean, nullable=False),
-    Column("state", String(16), nullable=False),  # warm | learning
-    Column("baseline", String(16), nullable=False),  # adaptive | protected
+    # warm | learning
+    Column("state", String(16), nullable=False),
+    # adaptive | protected
+    Column("baseline", String(16), nullable=False),
     Column("detail", Json, nullable=False),
     rowid=False,
 )
@@ -452,10 +492,13 @@ signals = _table(
     Column("tick", UtcTime, nullable=False),
     Column("window_start", UtcTime, nullable=False),
     Column("window_end", UtcTime, nullable=False),
-    Column("state", String(16), nullable=False),  # over | calm
+    # over | calm
+    Column("state", String(16), nullable=False),
     Column("score", Float, nullable=False),
-    Column("facts", Json, nullable=False),  # tocsin.core.signal.Facts
-    Column("evidence", Json, nullable=False),  # tocsin.core.signal.Evidence
+    # tocsin.core.signal.Facts
+    Column("facts", Json, nullable=False),
+    # tocsin.core.signal.Evidence
+    Column("evidence", Json, nullable=False),
     Column("handled_at", UtcTime),
     Column("published_at", UtcTime),
     # What the verdict was computed from (`processors.detection.working.Working`). Null: a signal of calm, or older code.
@@ -470,14 +513,19 @@ acceptances = _table(
     "acceptances",
     _pk("monitor_id", String(64)),
     _pk("seq", Integer),
-    Column("action", String(16), nullable=False),  # accept | undo, of the acceptance before
-    Column("series", String(64), nullable=False),  # about which it was said
+    # accept | undo, of the acceptance before
+    Column("action", String(16), nullable=False),
+    # The series that it was said about.
+    Column("series", String(64), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
     Column("role", String(32), nullable=False),
-    Column("outcome", String(16)),  # applied | lapsed; null: detection has not taken it up yet
-    Column("first_window", UtcTime),  # the first window that was judged with it
-    Column("before", Json),  # by kind of signal, the version and the state of the detector before it
+    # applied | lapsed; null: detection has not taken it up yet
+    Column("outcome", String(16)),
+    # The first window that was judged with it.
+    Column("first_window", UtcTime),
+    # By kind of signal, the version and the state of the detector before it.
+    Column("before", Json),
 )
 
 # -- alerts and escalations ------------------------------------------------------------------------------
@@ -492,8 +540,10 @@ alerts = _table(
     Column("monitor", String(256), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("severity", Integer, nullable=False),  # 1 (crisis) .. 4 (watch)
-    Column("reason", Text),  # of the last transition that needed a reason (suppressed, dismissed, ...)
+    # 1 (crisis) .. 4 (watch)
+    Column("severity", Integer, nullable=False),
+    # The reason of the last transition that needed one (suppressed, dismissed, ...).
+    Column("reason", Text),
     Column("opened_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("last_signal_at", UtcTime, nullable=False),
@@ -505,9 +555,12 @@ alerts = _table(
     Column("snoozed_until", UtcTime),
     Column("resolved_at", UtcTime),
     Column("merged_into", String(64)),
-    Column("policy", Json, nullable=False),  # a copy from when the alert opened
-    Column("step", Integer, nullable=False),  # number of steps already taken
-    Column("next_step_at", UtcTime),  # null: nothing is due
+    # A copy from when the alert opened.
+    Column("policy", Json, nullable=False),
+    # Number of steps already taken.
+    Column("step", Integer, nullable=False),
+    # Null: nothing is due.
+    Column("next_step_at", UtcTime),
     Column("score", Float, nullable=False),
     Column("peak_score", Float, nullable=False),
     Column("facts", Json, nullable=False),
@@ -516,7 +569,7 @@ alerts = _table(
     Column("version", Integer, nullable=False),
     Index("alerts_due", "next_step_at"),
     Index("alerts_by_time", "opened_at"),
-    # All that a list of alerts filters by, in its order. Whatever is asked for, rows are read of what is shown only.
+    # All that a list of alerts filters by, in its order. Whatever is asked for, only the rows that are shown are read.
     Index("alerts_listed", "opened_at", "id", "kind", "severity", "status", "monitor_id", "monitor"),
     Index("alerts_by_status", "status", "opened_at"),
     Index("alerts_by_fingerprint", "fingerprint", "opened_at"),
@@ -551,20 +604,24 @@ alert_events = Table(
 # The outbox.
 notices = _table(
     "notices",
-    _pk("id", String(64)),  # deterministic; serves as Message-ID, idempotency header and dedup key
+    # Deterministic; serves as Message-ID, idempotency header and dedup key.
+    _pk("id", String(64)),
     Column("alert_id", String(64), nullable=False),
     Column("escalation_id", String(64)),
     Column("person_id", String(64), nullable=False),
     Column("person", String(256), nullable=False),
-    Column("channel", String(32), nullable=False),  # the notifier's kind
+    # The notifier's kind.
+    Column("channel", String(32), nullable=False),
     # The channel's own settings; secrets as env:/file: references only.
     Column("target", Json, nullable=False),
-    Column("kind", String(32), nullable=False),  # as in `alerts.outbox.queue.KINDS`
+    # As in `alerts.outbox.queue.KINDS`.
+    Column("kind", String(32), nullable=False),
     Column("severity", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Json, nullable=False),
-    Column("status", String(16), nullable=False),  # queued | attempting | sent | failed | unknown | cancelled
+    # queued | attempting | sent | failed | unknown | cancelled
+    Column("status", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("due_at", UtcTime, nullable=False),
@@ -579,28 +636,34 @@ receipts = _table(
     _pk("notice_id", String(64)),
     _pk("attempt", Integer),
     Column("at", UtcTime, nullable=False),
-    Column("outcome", String(16), nullable=False),  # sent | failed | unknown
+    # sent | failed | unknown
+    Column("outcome", String(16), nullable=False),
     Column("detail", Text, nullable=False),
 )
 # What people said of an alert afterwards. Each signal's shown precision comes from it.
 second_opinions = _table(
     "second_opinions",
     _pk("alert_id", String(64)),
-    Column("window_end", UtcTime, nullable=False),  # of the evidence that it is about
+    # The end of the window whose evidence the opinion is about.
+    Column("window_end", UtcTime, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("model", String(64), nullable=False),
-    Column("asked", Integer, nullable=False),  # mentions with a label that were labelled again
-    Column("agreed", Integer, nullable=False),  # of these, those that both call negative, or both do not
+    # Mentions with a label that were labelled again.
+    Column("asked", Integer, nullable=False),
+    # Of these, those that both call negative, or both do not.
+    Column("agreed", Integer, nullable=False),
     Column("unscored", Integer, nullable=False),
     Column("unscored_negative", Integer, nullable=False),
-    Column("negative", Integer, nullable=False),  # of all
+    # Of all mentions that were asked about, those that it calls negative.
+    Column("negative", Integer, nullable=False),
 )
 verdicts = _table(
     "verdicts",
     _pk("alert_id", String(64)),
     Column("monitor_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("verdict", String(16), nullable=False),  # real | noise | duplicate | expected | wrong_brand
+    # real | noise | duplicate | expected | wrong_brand
+    Column("verdict", String(16), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
     Index("verdicts_by_monitor", "monitor_id", "at"),
@@ -612,14 +675,21 @@ backtests = _table(
     Column("monitor_id", String(64), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
-    Column("state", String(16), nullable=False),  # queued | running | done | failed | cancelled
-    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
-    Column("progress", Integer, nullable=False),  # percent
-    Column("message", Text),  # why it failed
-    Column("change", Json),  # of a proposal: the fields of the monitor that it would change
-    Column("because", Json),  # of a proposal: the verdict, and the alerts that it was said of
+    # queued | running | done | failed | cancelled
+    Column("state", String(16), nullable=False),
+    # The last sign of life of the worker, or the last change.
+    Column("beat_at", UtcTime, nullable=False),
+    # Percent.
+    Column("progress", Integer, nullable=False),
+    # Why it failed.
+    Column("message", Text),
+    # Of a proposal: the fields of the monitor that it would change.
+    Column("change", Json),
+    # Of a proposal: the verdict, and the alerts that it was said of.
+    Column("because", Json),
     Column("result", Json),
-    Column("decided", String(16)),  # of a proposal: accepted | refused
+    # of a proposal: accepted | refused
+    Column("decided", String(16)),
     Column("decided_by", String(256)),
     Index("backtests_by_monitor", "monitor_id", "at"),
     Index("backtests_by_state", "state", "at"),
@@ -628,23 +698,38 @@ backtests = _table(
 imports = _table(
     "imports",
     _pk("id", String(64)),
-    Column("seq", Integer, nullable=False),  # its mentions are in the partition -1 - seq
-    Column("kind", String(16), nullable=False),  # check | import | undo
-    Column("undoes", String(64)),  # of an undo: the import that it takes out
+    # Its mentions are in the partition -1 - seq.
+    Column("seq", Integer, nullable=False),
+    # check | import | undo
+    Column("kind", String(16), nullable=False),
+    # Of an undo: the import that it takes out.
+    Column("undoes", String(64)),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
-    Column("state", String(16), nullable=False),  # queued | running | done | failed | cancelled | undone
-    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
-    Column("progress", Integer, nullable=False),  # percent
-    Column("message", Text),  # why it failed
-    Column("file", String(256), nullable=False),  # its name within the folder of imports
-    Column("mapping", Json),  # ingest.recorded.mapping.ColumnMapping; null: a file of Tocsin's own form
-    Column("teach", Boolean, nullable=False),  # whether it fills baselines
-    Column("position", BigInteger, nullable=False),  # rows of the file that are done
-    Column("counts", Json, nullable=False),  # rows by what became of them
-    Column("reasons", Json, nullable=False),  # the first bad rows: line, reason, message
-    Column("first_at", UtcTime),  # the oldest stored mention
-    Column("last_at", UtcTime),  # the newest
+    # queued | running | done | failed | cancelled | undone
+    Column("state", String(16), nullable=False),
+    # The last sign of life of the worker, or the last change.
+    Column("beat_at", UtcTime, nullable=False),
+    # Percent.
+    Column("progress", Integer, nullable=False),
+    # Why it failed.
+    Column("message", Text),
+    # Its name within the folder of imports.
+    Column("file", String(256), nullable=False),
+    # ingest.recorded.mapping.ColumnMapping; null: a file of Tocsin's own form.
+    Column("mapping", Json),
+    # Whether it fills baselines.
+    Column("teach", Boolean, nullable=False),
+    # Rows of the file that are done.
+    Column("position", BigInteger, nullable=False),
+    # Rows by what became of them.
+    Column("counts", Json, nullable=False),
+    # The first bad rows: line, reason, message.
+    Column("reasons", Json, nullable=False),
+    # The oldest stored mention.
+    Column("first_at", UtcTime),
+    # The newest stored mention.
+    Column("last_at", UtcTime),
     Index("imports_by_state", "state", "at"),
     UniqueConstraint("seq"),
 )
@@ -652,7 +737,8 @@ escalations = _table(
     "escalations",
     _pk("id", String(64)),
     Column("alert_id", String(64), nullable=False),
-    Column("team", String(16), nullable=False),  # pr | legal | both
+    # pr | legal | both
+    Column("team", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     Column("severity", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -665,8 +751,10 @@ escalations = _table(
     Column("statement_due_at", UtcTime),
     # The clock that runs out next; null when no clock runs. The queue is ordered by it.
     Column("deadline_at", UtcTime),
-    Column("overdue_at", UtcTime),  # when the deputy was paged for the present deadline
-    Column("decisions", Json, nullable=False),  # {pr: {decision, by, at, reason}, legal: {...}}
+    # When the deputy was paged for the present deadline.
+    Column("overdue_at", UtcTime),
+    # {pr: {decision, by, at, reason}, legal: {...}}
+    Column("decisions", Json, nullable=False),
     Column("closed_at", UtcTime),
     Column("version", Integer, nullable=False),
     Index("escalations_by_deadline", "closed_at", "deadline_at"),
@@ -683,7 +771,8 @@ escalation_entries = _table(
     Column("from_status", String(16)),
     Column("to_status", String(16)),
     Column("text", Text),
-    Column("privileged", Boolean, nullable=False),  # visible to Legal only
+    # Visible to Legal only.
+    Column("privileged", Boolean, nullable=False),
     Column("detail", Json),
 )
 
@@ -705,26 +794,33 @@ sessions = _table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
-    Column("device", String(64)),  # the browser and its system, as it named itself
+    # The browser and its system, as it named itself.
+    Column("device", String(64)),
 )
-# What signs a person in by the lock of a device. The device keeps the secret; here stands what checks its signatures.
+# Passkeys: they sign a person in by the lock of a device. The device keeps the secret; the row holds what checks its
+# signatures.
 passkeys = _table(
     "passkeys",
     _pk("id", String(64)),
     Column("person_id", String(64), nullable=False),
-    Column("credential", Text, nullable=False),  # the device's id of it, base64url
-    Column("public_key", Text, nullable=False),  # COSE, base64url
-    Column("sign_count", BigInteger, nullable=False),  # as the device counted last; 0 where it does not count
+    # The device's id of the passkey, base64url.
+    Column("credential", Text, nullable=False),
+    # COSE, base64url.
+    Column("public_key", Text, nullable=False),
+    # As the device counted last; 0 where it does not count.
+    Column("sign_count", BigInteger, nullable=False),
     Column("name", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     Index("passkeys_by_person", "person_id"),
 )
-# What a browser must sign with a passkey: one a browser, answered once.
+# The challenges that browsers must sign with a passkey: one for each browser, answered once.
 passkey_challenges = _table(
     "passkey_challenges",
-    _pk("browser_hash", String(64)),  # of the purpose, and of the session or cookie of the browser that asked
-    Column("challenge", String(128), nullable=False),  # base64url
+    # Hash of the purpose, and of the session or cookie of the browser that asked.
+    _pk("browser_hash", String(64)),
+    # base64url
+    Column("challenge", String(128), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
 )
 api_keys = _table(
@@ -734,7 +830,8 @@ api_keys = _table(
     Column("name", String(256), nullable=False),
     Column("role", String(32), nullable=False),
     Column("scopes", Json, nullable=False),
-    Column("source", String(256)),  # a push key fixes the source of what it pushes
+    # A push key fixes the source of what it pushes.
+    Column("source", String(256)),
     Column("created_at", UtcTime, nullable=False),
     Column("last_used_at", UtcTime),
     Column("revoked_at", UtcTime),
@@ -750,11 +847,12 @@ action_tokens = _table(
     Column("expires_at", UtcTime, nullable=False),
     Column("spent_at", UtcTime),
 )
-# A code that was sent to a person's channel, and whether the person typed it: that they read what is sent there.
+# A code that was sent to a person's channel, and whether the person typed it. Who types it reads what is sent there.
 contact_proofs = _table(
     "contact_proofs",
     _pk("person_id", String(64)),
-    _pk("channel", String(64)),  # its key, made of kind and target
+    # The channel's key, made of kind and target.
+    _pk("channel", String(64)),
     Column("code_hash", String(64), nullable=False),
     Column("sent_at", UtcTime, nullable=False),
     Column("tries", Integer, nullable=False),
@@ -792,6 +890,7 @@ health = _table(
     "health",
     _pk("component", String(128)),
     Column("at", UtcTime, nullable=False),
-    Column("state", String(16), nullable=False),  # ok | degraded | blind | failed
+    # ok | degraded | blind | failed
+    Column("state", String(16), nullable=False),
     Column("detail", Json, nullable=False),
 )

@@ -112,7 +112,7 @@ def limits_of(admin: KafkaAdminClient, name: str) -> _Limits:
     found = admin.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, name, wanted)], config_filter="all"
     )["topic"].get(name)
-    # Of a topic that was deleted, brokers tell a name without settings.
+    # Brokers name a deleted topic without settings.
     if found is None or not found.keys() >= wanted.keys():
         raise StreamUnavailable(
             f"the topic {name} is not there any more: it is waited for; what starts next, also tocsin doctor, makes it anew"

@@ -138,7 +138,7 @@ class ProducerNetClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python i
     """
 
     def connection_delay(self, node_id: int) -> float:
-        """The milliseconds until there is sense in asking for this broker again. What it answers ends the wait sooner."""
+        """The milliseconds until it makes sense to ask for this broker again. An answer of the broker ends the wait sooner."""
         backing_off_s: float = super().connection_delay(node_id)
         if backing_off_s:
             return backing_off_s * 1000

@@ -214,8 +214,9 @@ class KafkaConsumer:
         return Record(self._topic, partition, entry.offset, value, _received_at(entry), trouble)
 
     def _past_marks(self) -> dict[int, list[Record]]:
-        """An empty record for each partition at whose end stand marks of transactions, or records that were taken back. They
-        have offsets and are never handed out, so that without it such a partition would look unread until the next record.
+        """An empty record for each partition at whose end stand marks of transactions, or records that were taken back. These
+        have offsets and are never handed out. Without the empty record such a partition would look unread until the next
+        record.
         """
         found = {}
         for partition, at in self._next.items():

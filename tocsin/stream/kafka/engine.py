@@ -181,7 +181,8 @@ class _Producer:
             compression_type=codec,
             batch_size=BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
-            linger_ms=5,  # a batch fills for this long, or until flush()
+            # A batch fills for this long, or until flush().
+            linger_ms=5,
             max_block_ms=REQUEST_MS,
             delivery_timeout_ms=int(APPEND_WITHIN_S * 1000),
             allow_auto_create_topics=False,
