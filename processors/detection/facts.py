@@ -57,8 +57,10 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
 
 
 def _one_text(seen: WindowContents, ratio: float, twice: float, usual: float | None) -> bool:
-    """Whether the reposts of one text carry it: without them there would be no twice the expected, or, where there are more
-    negatives than the `usual` share, no more than that.
+    """Whether the reposts of one text carry the alert.
+
+    They do where the volume is below twice the expected without them. They also do where there are more negatives than the
+    `usual` share, and no more than that without them.
     """
     if not seen.told.passed_on or not seen.count:
         return False

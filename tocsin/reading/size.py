@@ -3,8 +3,8 @@
 A body of a few kilobytes can unpack to millions of numbers, and each of them becomes an object. Commas and opening brackets are
 counted, byte by byte: no JSON has more values than these and one.
 
-How deep a decoder follows differs with the version of Python: 3.11 gives up at a thousand levels, 3.14 follows fifty thousand. So the
-depth has a bound of its own.
+Each version of Python gives up at another depth: 3.11 at a thousand levels, 3.14 at fifty thousand. So the depth has a bound of
+its own.
 """
 
 from __future__ import annotations
