@@ -58,7 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+# Before `-m` looks at the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if needs := _engines_of(item):
@@ -86,7 +87,8 @@ def pytest_collection_finish() -> None:
 class LeftOut:
     """Leaves out the tests that cannot run here. It looks for an engine only where a test needs one."""
 
-    @pytest.hookimpl(trylast=True)  # after what the command line deselects
+    # After what the command line deselects.
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         if config.option.collectonly:
             return

@@ -40,7 +40,8 @@ from tocsin.settings import known_settings
 from tocsin.version import __version__
 
 COMPOSE: dict[str, Any] = yaml.safe_load(
-    re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text("docker-compose.yml"))  # every variable has its default
+    # Every variable has its default.
+    re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text("docker-compose.yml"))
 )
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("tocsin:")}
@@ -196,7 +197,8 @@ def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> 
 def test_the_single_container_comes_up_and_is_found_healthy(tmp_path: Path) -> None:
     service = SERVICES["tocsin"]
     given = _environment(service, {"TOCSIN_DATA": str(tmp_path / "data"), **_door()})
-    assert _health(service, given).returncode == 1  # before anything runs
+    # Before anything runs.
+    assert _health(service, given).returncode == 1
     with _running(service, given):
         _until_healthy(service, given)
 
@@ -316,7 +318,8 @@ def _until_healthy(service: Mapping[str, Any], given: Mapping[str, str]) -> None
 def _prepare(postgres: Postgres, secrets: Path) -> None:
     """Prepare PostgreSQL as the image does in an empty volume, with our script."""
     with postgres.admin() as conn:
-        conn.execute("DROP ROLE tocsin")  # the test server has one already
+        # The test server has one already.
+        conn.execute("DROP ROLE tocsin")
     mounted = next(one for one in SERVICES["postgres"]["volumes"] if ":/docker-entrypoint-initdb.d:ro" in one)
     for script in sorted((ROOT / mounted.split(":")[0]).iterdir()):
         assert os.access(script, os.X_OK)

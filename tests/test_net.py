@@ -54,7 +54,8 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         done.set()
-        socket.create_connection(listener.getsockname()).close()  # wakes the accept
+        # This wakes the accept.
+        socket.create_connection(listener.getsockname()).close()
         thread.join(10)
         listener.close()
 

@@ -229,6 +229,7 @@ def test_the_example_plugin_is_built_installed_and_heard(installed: Path, tmp_pa
     said = run(installed, tmp_path, "tocsin", "score", typed='{"text": "terura", "lang": "eo"}\n').stdout
     assert json.loads(said)["model"] == "pond-eo-1"
     # Its own tests hold its parts to the suites that the wheel brings.
-    quick = ("-p", "no:cacheprovider", "-p", "no:schemathesis")  # its plugin takes two seconds to load
+    # Its plugin takes two seconds to load.
+    quick = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
     tests = run(installed, example, "python", "-m", "pytest", "-q", *quick, "tests").stdout
     assert " passed" in tests

@@ -135,7 +135,8 @@ class Controller:
             def _split_scope(self, nodeid: str) -> str:
                 return room(_path(nodeid))
 
-        config.option.loadscopereorder = False  # our order stands
+        # Our order stands.
+        config.option.loadscopereorder = False
         return ByRoom(config, log)
 
     def heard(self, node: Any) -> dict[str, str]:

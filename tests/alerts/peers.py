@@ -144,7 +144,8 @@ def smtp_peer(behaviour: str = "ok", tls: ssl.SSLContext | None = None) -> Itera
         yield peer
     finally:
         done.set()
-        socket.create_connection(("127.0.0.1", peer.port)).close()  # so that the accept returns
+        # This lets the accept return.
+        socket.create_connection(("127.0.0.1", peer.port)).close()
         thread.join(10)
         listener.close()
 

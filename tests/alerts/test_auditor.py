@@ -91,7 +91,8 @@ def test_a_role_that_reports_and_fails_is_found_and_no_heartbeat_goes_out(scene:
     pings: list[str] = []
     watch = auditor(scene, pings)
     failed = {"component": "detection", "state": "failed", "detail": {"reason": "KeyError: 'monitor'"}}
-    for _ in range(3):  # the part's row stays fresh, so it is not silent
+    # The part's row stays fresh, so it is not silent.
+    for _ in range(3):
         with scene.write() as conn:
             scene.store.put(conn, s.health, [failed | {"at": scene.now}])
         assert [finding.text for finding in watch.check()] == ["detection fails: KeyError: 'monitor'"]
@@ -147,7 +148,8 @@ def test_a_source_that_fails_for_15_minutes_pages_the_operators_policy_and_rings
     operator = {"name": "operator", "steps": [{"after_minutes": 0, "targets": ["person:ben"]}]}
     scene.define(Policy.model_validate(operator))
     scene.define(SourceDef(name="news", kind="feed"))
-    scene.clock.advance(timedelta(hours=14))  # midnight
+    # Midnight.
+    scene.clock.advance(timedelta(hours=14))
     watch = auditor(scene)
     with scene.write() as conn:
         conn.execute(

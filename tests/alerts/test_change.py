@@ -112,7 +112,8 @@ def test_what_the_clock_brings_about_is_a_change_as_well(scene: Scene) -> None:
     (step,) = (due for due in on_clock.TABLE if due.name == "step is due")
     with scene.store.read() as conn:
         change = step.decide(scene.turn(conn), scene.alert())
-    assert change.became == "exhausted"  # a watch has one rung
+    # A watch has one rung.
+    assert change.became == "exhausted"
     assert all(one.alert.id == scene.alert().id for one in change.steps)
 
 

@@ -59,7 +59,8 @@ def test_a_stored_silence_that_ends_in_the_year_10000_stops_nobody_elses_pages(s
     ben = scene.define(Monitor(name="Velora", query="velora"))
     scene.over(**ESCALATE)
     silence_from_before(scene)
-    scene.wait(minutes=16)  # the next step is due, and held
+    # The next step is due, and held.
+    scene.wait(minutes=16)
     held = scene.alert()
     assert held.next_step_at is not None and held.next_step_at > scene.now + timedelta(days=365)
     scene.over(**ESCALATE)
@@ -123,7 +124,8 @@ def test_a_change_of_another_silence_takes_no_step_before_its_time(scene: Scene)
 def test_one_story_that_cannot_be_handled_waits_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     other = scene.define(Monitor(name="Velora", query="velora"))
     worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
-    for _ in range(6):  # more than one transaction's worth, and they come first
+    # More than one transaction's worth, and they come first.
+    for _ in range(6):
         scene.signal("over", **ESCALATE)
         scene.clock.advance(timedelta(seconds=1))
     bad_facts(scene)

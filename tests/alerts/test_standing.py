@@ -44,7 +44,8 @@ def test_a_partition_that_stands_still_is_blind_within_two_minutes_and_heard_aga
         return [one.text for one in auditor.check() if one.object == THE_STREAM]
 
     assert minute(0, 1, p0=1, p1=1) == []
-    assert minute(0, p0=2, p1=2) == []  # 1 may only be behind
+    # 1 may only be behind
+    assert minute(0, p0=2, p1=2) == []
     assert minute(0, p0=3, p1=2) == ["not moving, partition 1 of the stream: unread records there: 1"]
     with scene.store.read() as conn:
         said = conn.execute(select(s.health.c.state).where(s.health.c.component == "auditor")).scalar_one()

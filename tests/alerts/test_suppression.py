@@ -21,8 +21,10 @@ from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import BLIND, NEGATIVITY, VOLUME
 from tocsin.definitions.models import ExpectedEvent, Person, Silence
 
-NOON = datetime(2031, 3, 5, 12, 0, tzinfo=UTC)  # a Wednesday
-ISTANBUL = ZoneInfo("Europe/Istanbul")  # three hours ahead
+# A Wednesday.
+NOON = datetime(2031, 3, 5, 12, 0, tzinfo=UTC)
+# Three hours ahead.
+ISTANBUL = ZoneInfo("Europe/Istanbul")
 
 
 def situation(
@@ -88,11 +90,16 @@ def test_what_a_live_alert_already_tells_joins_it() -> None:
 @pytest.mark.parametrize(
     ("now", "until"),
     [
-        ("2031-03-05T12:00", None),  # Wednesday 15:00 in Istanbul
-        ("2031-03-05T05:59", "2031-03-05T06:00"),  # 08:59
-        ("2031-03-05T15:00", "2031-03-06T06:00"),  # 18:00
-        ("2031-03-07T16:00", "2031-03-10T06:00"),  # Friday evening: Monday
-        ("2031-03-08T09:00", "2031-03-10T06:00"),  # Saturday
+        # Wednesday 15:00 in Istanbul.
+        ("2031-03-05T12:00", None),
+        # 08:59
+        ("2031-03-05T05:59", "2031-03-05T06:00"),
+        # 18:00
+        ("2031-03-05T15:00", "2031-03-06T06:00"),
+        # Friday evening: Monday.
+        ("2031-03-07T16:00", "2031-03-10T06:00"),
+        # Saturday.
+        ("2031-03-08T09:00", "2031-03-10T06:00"),
     ],
 )
 def test_a_watch_waits_for_the_next_working_hour_by_the_monitors_clock(now: str, until: str | None) -> None:
@@ -106,10 +113,14 @@ def test_a_watch_waits_for_the_next_working_hour_by_the_monitors_clock(now: str,
 @pytest.mark.parametrize(
     ("now", "until"),
     [
-        ("2031-03-05T18:59", None),  # 21:59
-        ("2031-03-05T19:00", "2031-03-06T05:00"),  # 22:00: 08:00 the next day
-        ("2031-03-05T01:00", "2031-03-05T05:00"),  # 04:00: 08:00 the same day
-        ("2031-03-08T10:00", None),  # a Saturday noon is day
+        # 21:59
+        ("2031-03-05T18:59", None),
+        # 22:00: 08:00 the next day
+        ("2031-03-05T19:00", "2031-03-06T05:00"),
+        # 04:00: 08:00 the same day
+        ("2031-03-05T01:00", "2031-03-05T05:00"),
+        # A Saturday noon is day.
+        ("2031-03-08T10:00", None),
     ],
 )
 def test_a_review_waits_for_the_morning(now: str, until: str | None) -> None:
@@ -139,7 +150,8 @@ def test_escalated_alerts_blindness_and_what_the_policy_lets_ring_do_not_wait() 
 
 def test_the_night_ends_on_the_clock_through_a_change_of_summer_time() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    saturday_night = datetime(2031, 3, 29, 22, 30, tzinfo=UTC)  # 23:30, and the clocks go forward at 02:00
+    # 23:30, and the clocks go forward at 02:00
+    saturday_night = datetime(2031, 3, 29, 22, 30, tzinfo=UTC)
     assert next_morning(saturday_night, berlin) == datetime(2031, 3, 30, 6, 0, tzinfo=UTC)
     assert next_working_hour(saturday_night, berlin) == datetime(2031, 3, 31, 7, 0, tzinfo=UTC)
 
@@ -147,7 +159,8 @@ def test_the_night_ends_on_the_clock_through_a_change_of_summer_time() -> None:
 @pytest.mark.parametrize(
     ("hours", "now", "until"),
     [
-        (("22:00", "07:00"), "2031-03-05T20:00", "2031-03-06T04:00"),  # 23:00 in Istanbul
+        # 23:00 in Istanbul
+        (("22:00", "07:00"), "2031-03-05T20:00", "2031-03-06T04:00"),
         (("22:00", "07:00"), "2031-03-05T03:59", "2031-03-05T04:00"),
         (("22:00", "07:00"), "2031-03-05T04:00", None),
         (("13:00", "14:00"), "2031-03-05T10:30", "2031-03-05T11:00"),

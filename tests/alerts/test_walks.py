@@ -134,7 +134,8 @@ def _take(scene: Scene, lines: Lines, move: str, kind: str, number: int) -> None
     elif move == "calm":
         scene.calm(kind)
     elif move == "wait":
-        for _ in range(4):  # in four leaps, as after a pause
+        # In four leaps, as after a pause.
+        for _ in range(4):
             scene.clock.advance(timedelta(minutes=number / 4))
             scene.step()
             if lines.outage is not OUTCOMES[0]:
@@ -143,7 +144,8 @@ def _take(scene: Scene, lines: Lines, move: str, kind: str, number: int) -> None
             _rings(scene)
     elif move == "outage":
         lines.outage = OUTCOMES[number]
-        for _ in range(12):  # as long as a ladder of nine rungs lasted that no failure left time to
+        # As long as a ladder of nine rungs lasted that no failure left time to.
+        for _ in range(12):
             scene.clock.advance(timedelta(seconds=61))
             scene.step()
             deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")

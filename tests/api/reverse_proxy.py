@@ -40,7 +40,8 @@ class Proxy(BaseHTTPRequestHandler):
         self.wfile.write(content)
         onward.close()
 
-    do_POST = do_GET  # the name is the library's
+    # The name is the library's.
+    do_POST = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         return

@@ -80,7 +80,8 @@ def test_every_role_gets_what_it_may_and_no_more(world: World, role: Role) -> No
     client = world.key(role)
     for method, path in walk(world):
         if path == "/v1/events":
-            continue  # this answer does not end; tests/api/test_events.py tests it
+            # This answer does not end; tests/api/test_events.py tests it.
+            continue
         answer = client.request(method, concrete(path))
         rule = RULES[method, path]
         if rule.anonymous == "allowed" or role in rule.roles:

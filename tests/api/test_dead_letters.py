@@ -99,7 +99,8 @@ def test_the_page_shows_letters_as_text_and_hands_them_over(world: World) -> Non
     answer = ada.post(f"/dead-letters/{id}/replay", data=form)
     assert answer.headers["location"].endswith("done=bad")
     assert "still no mention" in ada.get(answer.headers["location"]).text
-    form["mended"] = json.dumps(mended(world) | {"source": "wall"})  # the letter's own cannot be one
+    # The letter's own cannot be one.
+    form["mended"] = json.dumps(mended(world) | {"source": "wall"})
     answer = ada.post(f"/dead-letters/{id}/replay", data=form)
     assert answer.headers["location"].endswith("done=replay")
     assert [one.id for one in streamed(world)] == ["7"]

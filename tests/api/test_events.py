@@ -28,7 +28,8 @@ from tocsin.definitions.models import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
 
-WAIT_S = 20.0  # the longest wait, never the usual one
+# The longest wait, never the usual one.
+WAIT_S = 20.0
 
 
 @contextmanager

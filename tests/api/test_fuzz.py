@@ -19,7 +19,8 @@ from tests.api.world import HERE, World
 from tests.contracts.examples import WIDE, examples
 from tocsin.definitions.models import Role
 
-EXAMPLES = examples(2)  # of each operation; a thousand, tried by hand, found nothing else
+# Requests of each operation; a thousand, tried by hand, found nothing else.
+EXAMPLES = examples(2)
 ENDLESS = "/v1/events"
 
 
@@ -50,7 +51,8 @@ def test_no_operation_answers_with_a_server_error(world: World) -> None:
         def ask(case: Any) -> None:
             nonlocal asked
             asked += 1
-            if asked % 2 and "{id}" in case.path:  # an id that exists, so that not every answer is a 404
+            # An id that exists, so that not every answer is a 404.
+            if asked % 2 and "{id}" in case.path:
                 case.path_parameters |= {"id": things.get(case.path.split("/")[2], "x")}
             answer = world.runner.run(_call(world.app, case, key))
             if answer >= 500:
@@ -117,7 +119,8 @@ async def _call(app: Callable[[Scope, Receive, Send], Any], case: Any, key: str)
 
     async def receive() -> Message:
         nonlocal asked
-        if asked and url.path == ENDLESS:  # the caller of an endless answer leaves at once
+        # The caller of an endless answer leaves at once.
+        if asked and url.path == ENDLESS:
             return {"type": "http.disconnect"}
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}

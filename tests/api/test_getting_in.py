@@ -104,7 +104,8 @@ def test_who_asks_for_too_many_links_waits_and_somebody_who_left_gets_none(house
 def test_a_kept_device_stays_for_thirty_days_and_is_ended_from_ones_own_page(house: SeededApp) -> None:
     kept, short = visitor(house), visitor(house)
     firefox = {"user-agent": "Mozilla/5.0 (Android 14; Mobile; rv:128.0) Gecko/128.0 Firefox/128.0"}
-    kept._client.headers.update(firefox)  # as a phone names itself
+    # As a phone names itself.
+    kept._client.headers.update(firefox)
     kept.post(f"/signin/{house.signin_token()}", data={"keep": "1"})
     short.post(f"/signin/{house.signin_token()}", data={})
     house.clock.advance(timedelta(days=29))
@@ -134,7 +135,8 @@ def test_a_notices_link_shows_the_whole_card_and_does_each_thing_once(
     shown = words(page(client, f"/links/{token}"))
     assert "Share of negatives" in shown and "What was done" in shown and "Acknowledge as Ada" in shown
     assert client.post(f"/links/{token}/resolve", data={}).status_code == 404
-    assert client.post(f"/links/{token}/{action}", data={}).status_code == 410  # nothing is filled in
+    # Nothing is filled in.
+    assert client.post(f"/links/{token}/{action}", data={}).status_code == 410
     wrong = {"snooze": {"minutes": "x"}, "dismiss": {"note": TYPED}, "escalate": {"reason": TYPED}}[action]
     refused = client.post(f"/links/{token}/{action}", data=wrong)
     assert refused.status_code == 410 and f'action="/links/{token}/{action}"' in refused.text
@@ -193,7 +195,8 @@ def test_the_language_is_chosen_by_the_person_else_in_the_browser_else_by_the_br
     assert '<html lang="ro"' in page(client, "/signin")
     ada = signed_in(house)
     ada._client.headers["accept-language"] = "nl"
-    assert '<html lang="nl"' in page(ada, "/")  # she has chosen none
+    # She has chosen no language.
+    assert '<html lang="nl"' in page(ada, "/")
     ada.post("/language", data={"language": "tr", "back": "//elsewhere.example"})
     assert '<html lang="tr"' in page(ada, "/")
     with house.store.read() as conn:
@@ -223,7 +226,8 @@ def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: Seeded
     assert "reaches you" in press(client, "/me", "channels/0/prove", code=f" {code[:3]} {code[3:]} ")[1]
     assert "not proven" not in page(client, "/me")
     change(house, email="new@orvane.example")
-    assert "not proven" in page(client, "/me")  # another address is another channel
+    # Another address is another channel.
+    assert "not proven" in page(client, "/me")
 
 
 @pytest.mark.slow("asks for many answers")

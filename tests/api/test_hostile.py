@@ -98,7 +98,8 @@ def test_hostile_texts_and_names_are_one_line_each_of_an_export_unchanged_and_st
         '"},{"id": "x", "text": "Lumo',
     ]
     for n, text in enumerate(texts):
-        text = text.replace("\x00", "")  # no store takes one, so the boundary takes it out
+        # No store takes one, so the boundary takes it out.
+        text = text.replace("\x00", "")
         world.store_mention(f"m{n}", text, world.now, "negative", author_name=text, title=text)
         texts[n] = text
     world.scene.over()

@@ -148,7 +148,8 @@ class Walk:
         world.app = world.with_settings(ingest=Ingest(allowed_private_networks=("127.0.0.0/8",)))
         self._fresh: dict[str, str] = {}
         self._alerts: list[str] = []
-        world.app.state.tocsin.look_at = ()  # networks are asked in tests of their own
+        # Networks are asked in tests of their own.
+        world.app.state.tocsin.look_at = ()
         self.admin, self.other = world.key(Role.ADMIN), world.key(Role.ADMIN)
         world.store_mention("m1", "Lumo is down", world.now, "negative")
         (world.runtime.settings.data / "secret").write_text(SECRET)
@@ -243,7 +244,8 @@ class Walk:
         if answer.status_code >= 300:
             return
         self._fresh.pop(route, None)
-        if route == "/v1/erasures":  # one is known by its moment
+        # An erasure is known by its moment.
+        if route == "/v1/erasures":
             self.world.scene.clock.advance(timedelta(seconds=1))
         if route == "/v1/imports":
             self.send("POST", f"/v1/imports/{answer.json()['id']}/cancel")
@@ -292,7 +294,8 @@ class Walk:
             body = body.replace(b'"MAIL PORT"', str(self.post_office.port).encode())
             headers["Content-Type"] = "application/json"
         client: Client = self.browser if path in ("/v1/reach", "/v1/mail") else self.admin
-        if path.endswith("/decide"):  # whoever handed it over may not clear it
+        # Whoever handed it over may not clear it.
+        if path.endswith("/decide"):
             client = self.other
         if "/hook/" in path and body is not None:
             headers |= signed(body, self.world.now, f"msg_{self.asked}")

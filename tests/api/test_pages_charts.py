@@ -129,7 +129,8 @@ def test_axes_never_crowd(top: float) -> None:
 
 
 def test_time_labels_stand_on_whole_hours_of_the_readers_clock() -> None:
-    zone = ZoneInfo("Asia/Kolkata")  # half an hour off
+    # A zone half an hour off the hour.
+    zone = ZoneInfo("Asia/Kolkata")
     found = time_ticks(NOW, NOW + timedelta(hours=24), zone)
     assert 4 <= len(found) <= 7
     assert all(at.astimezone(zone).minute == 0 for at in found)
@@ -137,7 +138,8 @@ def test_time_labels_stand_on_whole_hours_of_the_readers_clock() -> None:
 
 def test_time_labels_stay_whole_when_the_clocks_change() -> None:
     zone = ZoneInfo("Europe/Amsterdam")
-    start = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)  # summer time ends in this night
+    # Summer time ends in this night.
+    start = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
     found = time_ticks(start, start + timedelta(hours=24), zone, wanted=8)
     labels = [f"{at.astimezone(zone):%H:%M}" for at in found]
     assert labels[0] == "00:00" and all(label.endswith(":00") for label in labels)
@@ -227,7 +229,8 @@ def test_numbers_are_written_the_readers_way() -> None:
 
 
 def test_a_value_that_is_markup_stays_so_and_the_rest_is_escaped() -> None:
-    assert FMT.translate("{who} has it", who="<b>") == "<b> has it"  # plain text: the template escapes it
+    # Plain text: the template escapes it.
+    assert FMT.translate("{who} has it", who="<b>") == "<b> has it"
     assert FMT.translate("since {time}", time=Markup("<time>1</time>")) == Markup("since <time>1</time>")
     assert "&lt;i&gt;" in FMT.translate("{who} since {time}", who="<i>", time=Markup("<time/>"))
 

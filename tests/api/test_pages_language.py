@@ -251,7 +251,8 @@ def test_a_catalogue_is_all_that_a_further_language_needs(with_german: Languages
     assert german.time_text(NOW - timedelta(days=40)) == "13. Okt. 04:12"
     assert german.time_text(NOW - timedelta(days=400)) == "18. Okt. 2025 04:12"
     assert german.duration(timedelta(hours=2, minutes=5)) == "2 Std. 5 Min."
-    assert german.translate("Sign out") == "Sign out"  # a string that the catalogue lacks stays English
+    # A string that the catalogue lacks stays English.
+    assert german.translate("Sign out") == "Sign out"
 
 
 def test_the_page_is_drawn_in_a_language_that_only_has_a_catalogue(

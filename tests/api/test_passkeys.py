@@ -73,7 +73,8 @@ def test_a_passkey_is_made_named_used_without_a_name_and_taken_out(house: Seeded
     again, status = signing_in(house, device, keep="1")
     assert status == 303 and "Ada Yılmaz" in page(again, "/me") and "last used" in page(again, "/me")
     house.clock.advance(timedelta(days=29))
-    assert page(again, "/me")  # the device was kept
+    # The device was kept.
+    assert page(again, "/me")
     id = re.search(r"/me/passkeys/(pky_\w+)/remove", page(again, "/me"))[1]  # type: ignore[index]
     assert "the old one" in press(again, "/me", f"passkeys/{id}/name", name="the old one")[1]
     assert "Taken out." in press(again, "/me", f"passkeys/{id}/remove")[1]
@@ -156,7 +157,8 @@ def test_a_challenge_belongs_to_one_browser_is_answered_once_and_expires(house: 
     asked(other, "/signin/passkey/begin")
     answers = [one.post("/signin/passkey", data={"credential": credential}) for one in (other, client)]
     assert [one.status_code for one in answers] == [403, 303]
-    assert client.post("/signin/passkey", data={"credential": credential}).status_code == 403  # again
+    # The same answer once more.
+    assert client.post("/signin/passkey", data={"credential": credential}).status_code == 403
     late = visitor(house)
     credential = device.sign(asked(late, "/signin/passkey/begin"))
     house.clock.advance(timedelta(minutes=5))
@@ -286,6 +288,7 @@ def test_a_person_has_a_bounded_number_of_passkeys_and_each_once(house: SeededAp
         with pytest.raises(Conflict, match="registered already"):
             add_passkey(conn, "p_pim", "credential 1", "key", 0, "phone", now)
         assert challenge_for(conn, "register", "a", now) != challenge_for(conn, "register", "a", now)
-        assert take_challenge(conn, "signin", "a", now) is None  # of another purpose
+        # A challenge of another purpose is not taken.
+        assert take_challenge(conn, "signin", "a", now) is None
         assert take_challenge(conn, "register", "a", now) and not take_challenge(conn, "register", "a", now)
     assert named(" \x00\n") == "passkey" and len(named("x" * 99)) == 64

@@ -58,7 +58,8 @@ def test_a_repeated_creation_with_the_same_key_makes_one(world: World) -> None:
     assert key.post("/v1/monitors", json=MONITOR).status_code == 409
     world.scene.clock.advance(timedelta(hours=25))
     key.post("/v1/monitors", json={**MONITOR, "name": "y"}, headers={"Idempotency-Key": "other"})
-    assert world.rows()["idempotency"] == 1  # the old one is forgotten after a day
+    # The old one is forgotten after a day.
+    assert world.rows()["idempotency"] == 1
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,8 @@ def test_changes_of_definitions_stand_in_the_audit_chain(world: World) -> None:
     admin = world.key(Role.ADMIN)
     path = admin.post("/v1/monitors", json=MONITOR).headers["location"]
     admin.put(path, json=MONITOR | {"enabled": False}, headers={"If-Match": "*"})
-    admin.put(path, json=MONITOR | {"enabled": False}, headers={"If-Match": "*"})  # equal: nothing to tell
+    # Equal: nothing to tell.
+    admin.put(path, json=MONITOR | {"enabled": False}, headers={"If-Match": "*"})
     admin.delete(path, headers={"If-Match": "*"})
     with world.scene.store.read() as conn:
         told = [

@@ -43,7 +43,8 @@ def test_words_phrases_and_beginnings_are_found_the_newest_first(talk: World) ->
     assert ids(talk, q="bucuresti") == ["a"]
     assert ids(talk, q="ISIK") == ["b"]
     assert ids(talk, q='"lamp van"') == ["c"]
-    assert ids(talk, q='"lamp burns"') == []  # a title and a text are not one sentence
+    # A title and a text are not one sentence.
+    assert ids(talk, q='"lamp burns"') == []
     assert ids(talk, q="#lamp") == ["c"]
     assert ids(talk, q="😍") == ["c"]
     assert ids(talk, q="lumo", label="negative") == ["b", "a"]

@@ -38,7 +38,8 @@ def test_sessions_are_listed_and_ended_by_their_people_and_by_an_admin(world: Wo
     theirs = ben.get("/v1/sessions").json()[0]["id"]
     assert session.token not in ben.get("/v1/sessions").text
     csrf = {"X-CSRF-Token": world.session("ada")[1].csrf}
-    assert ada.delete(f"/v1/sessions/{theirs}", headers=csrf).status_code == 403  # of another session
+    # The token is that of another session.
+    assert ada.delete(f"/v1/sessions/{theirs}", headers=csrf).status_code == 403
     for one in admin.get("/v1/sessions").json():
         if one["person"] == "ada":
             assert admin.delete(f"/v1/sessions/{one['id']}").status_code == 204

@@ -124,7 +124,8 @@ def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.usefixtures("here")  # those who acknowledge are in this process, and the stream is not
+# Those who acknowledge are in this process, and the stream is not.
+@pytest.mark.usefixtures("here")
 def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
     table = acknowledge.run(acknowledgements=3, backlog=600)
     assert [(row[0], row[1], row[2]) for row in table.rows] == [

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
-START = datetime(2026, 11, 22, 1, 40, tzinfo=UTC)  # the start of the crisis
+# The start of the crisis.
+START = datetime(2026, 11, 22, 1, 40, tzinfo=UTC)
 MIN = timedelta(minutes=1)
 WINDOW = timedelta(minutes=5)
 

@@ -69,7 +69,8 @@ def test_the_hold_fits_in_every_language(
         sign_in(page, night, person)
         page.goto("/")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        expect(page.locator(".ribbon.blind form")).to_have_count(0)  # only administrators have this button
+        # Only administrators have this button.
+        expect(page.locator(".ribbon.blind form")).to_have_count(0)
 
 
 def test_a_letter_is_mended_and_the_outbox_released_by_hand(

@@ -137,7 +137,8 @@ def test_every_refused_form_holds_on_a_phone(chromium: Browser, night: SeededApp
         sign_in(page, night, "p_root")
         for route, (address, typed, _) in FORMS.items():
             if route.endswith("/{id}") and route.replace("{id}", "new") in FORMS:
-                continue  # the same template
+                # The same template.
+                continue
             below = "/channels" if route.endswith("}/channels") else ""
             _refused(page, address.format_map(named) + below, typed)
             assert page.locator(".fault").count(), route

@@ -55,7 +55,8 @@ def test_a_passkey_is_made_on_a_phone_and_signs_in_without_a_name(
         (kept,) = cdp.send("WebAuthn.getCredentials", {"authenticatorId": id})["credentials"]
         assert kept["rpId"] == "localhost" and kept["isResidentCredential"]
         hold(page, "me-passkeys")
-        page.get_by_role("button", name="Make a passkey").click()  # the device has one already
+        # The device has one already.
+        page.get_by_role("button", name="Make a passkey").click()
         expect(page.get_by_text("Nothing came of it")).to_be_visible()
         hold(page, "me-passkeys-failed")
         page.get_by_role("button", name="Sign out", exact=True).first.click()

@@ -166,7 +166,8 @@ ACTS: Final[Mapping[str, Act]] = {
 """Every fault and every end of one, by name. Each function returns whom it hit."""
 
 ENDS: Final[Mapping[str, tuple[str, float, float]]] = {
-    "pause processor": ("wake", 11.0, 14.0),  # longer than its session of ten seconds
+    # Longer than its session of ten seconds.
+    "pause processor": ("wake", 11.0, 14.0),
     "pause alerts": ("wake", 4.0, 12.0),
     "freeze broker": ("thaw broker", 2.0, 9.0),
     "kill -9 broker": ("start broker", 0.5, 3.0),

@@ -20,7 +20,8 @@ from tocsin.reading import read_json_line
 from tocsin.stream.port import MENTIONS
 
 BRANDS = ("ondrello", "trapuno", "kvikkado", "zilverbos", "morgunel", "pesterna")
-SOURCES = ("forum", "shop", "news")  # files; pushed mentions come through PUSHED
+# Files; pushed mentions come through PUSHED.
+SOURCES = ("forum", "shop", "news")
 PUSHED = "api"
 FIRE = "battery caught fire, I am furious, awful, dangerous"
 Item = Mapping[str, Any]

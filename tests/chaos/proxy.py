@@ -170,7 +170,8 @@ class Proxy:
     async def _up(self, line: _Line, reader: asyncio.StreamReader) -> None:
         """Client to server, message by message."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:  # before the session: a length, a code, a body
+            # Before the session: a length, a code, a body.
+            while True:
                 head = await reader.readexactly(8)
                 size, code = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
                 await self._pass_on(line.server, head + await reader.readexactly(size - 8))

@@ -58,7 +58,8 @@ def run_replays(
     recorded.write_bytes(b"".join(line(item) + b"\n" for item in recording(seed, END, hours)))
     monitors = folder / "monitors.yaml"
     setup = watching("https://hooks.example/x", folder, sources=False)
-    monitors.write_text(json.dumps(setup), encoding="utf-8")  # JSON is YAML
+    # JSON is YAML.
+    monitors.write_text(json.dumps(setup), encoding="utf-8")
     embedded = _Replay(folder / "embedded", monitors, recorded, {})
     report.counts["alerts printed, embedded"] = len(embedded.whole().splitlines())
     with a_house(folder, engines) as house:
@@ -114,7 +115,8 @@ def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, ki
             note(ENDS[fault][0])
         if killed and chance.random() < 1 / 3:
             survived += process.poll() is None
-            continue  # the replay must survive this fault without a kill
+            # The replay must survive this fault without a kill.
+            continue
         time.sleep(chance.uniform(0.0, 1.5))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

@@ -53,7 +53,8 @@ class Seat:
     roles: tuple[str, ...]
     tocsin: Tocsin
     process: Running | None = None
-    wanted: bool = True  # whether to start it again when it has ended
+    # Whether to start it again when it has ended.
+    wanted: bool = True
     start_at: float = 0.0
 
     @property
@@ -69,11 +70,15 @@ class House:
     kafka: Cluster
     postgres: Postgres
     proxy: Proxy
-    direct: str  # the store's URL past the proxy
-    hook: HttpPeer = field(default_factory=HttpPeer)  # the receiver of every channel of everybody
-    prefix: str = ""  # the prefix of its topics and groups
+    # The store's URL past the proxy.
+    direct: str
+    # The receiver of every channel of everybody.
+    hook: HttpPeer = field(default_factory=HttpPeer)
+    # The prefix of its topics and groups.
+    prefix: str = ""
     seats: dict[str, Seat] = field(default_factory=dict)
-    by_itself: list[str] = field(default_factory=list)  # processes that ended without a fault of the schedule
+    # Processes that ended without a fault of the schedule.
+    by_itself: list[str] = field(default_factory=list)
     _store: Store | None = None
 
     @property

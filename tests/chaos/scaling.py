@@ -14,7 +14,8 @@ from tocsin.core.mention import Mention
 from tocsin.intake.handover import HandOver
 
 MONITORS = 200
-RECORD = 50  # mentions
+# Mentions in one record.
+RECORD = 50
 MEASURED_S = 10.0
 
 

@@ -61,7 +61,8 @@ def test_waiting_ends_with_the_process_that_started_it_and_an_embedded_store_is_
     tmp_path: Path,
 ) -> None:
     said: list[str] = []
-    retry = retry_until_there(said.append, parent=1)  # not the process that started this one
+    # Not the process that started this one.
+    retry = retry_until_there(said.append, parent=1)
     away = "postgresql://tocsin@127.0.0.1:1/d"
     with pytest.raises(TocsinError, match="is gone"), open_runtime(data=tmp_path, store=away, retry=retry):
         pass

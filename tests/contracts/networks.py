@@ -327,7 +327,8 @@ def test_hostile_texts_become_plain_ones(ear: Ear) -> None:
         replace(one, text=text) for one, text in zip(posts(len(HOSTILE)), HOSTILE, strict=True)
     ]
     heard = hear(ear, ear.source(), expect=ear.ids(*range(1, len(HOSTILE) + 1)))
-    assert len(set(heard.ids)) + heard.bad >= len(HOSTILE) - 1  # a post that says nothing may be left out
+    # A post that says nothing may be left out.
+    assert len(set(heard.ids)) + heard.bad >= len(HOSTILE) - 1
     for one in heard.mentions:
         assert len(one.text.encode("utf-8")) <= MAX_TEXT_BYTES
         assert "\0" not in one.full_text

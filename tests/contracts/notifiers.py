@@ -20,9 +20,12 @@ class Bench:
 
     notifier: Notifier
     good: dict[str, Any]
-    received: Callable[[], str]  # everything that arrived, as text
-    unusable: list[dict[str, Any]] = field(default_factory=list)  # targets with wrong settings
-    unreachable: dict[str, Any] | None = None  # a target where nobody listens
+    # Everything that arrived, as text.
+    received: Callable[[], str]
+    # Targets with wrong settings.
+    unusable: list[dict[str, Any]] = field(default_factory=list)
+    # A target where nobody listens.
+    unreachable: dict[str, Any] | None = None
     # A notifier and a target that takes the notice and never answers.
     silent: tuple[Notifier, dict[str, Any]] | None = None
     # a target whose receiver asks not to be asked again for ninety seconds

@@ -120,7 +120,8 @@ def test_rows_that_are_said_to_be_fresh_and_are_not_are_stored_as_others(
     with store.write() as conn:
         assert store.insert_new(conn, s.meta, rows("a"), fresh=True) == many
         assert store.insert_new(conn, s.meta, rows("b", 1), fresh=True) == 1
-        assert store.insert_new(conn, s.meta, rows("c", 2), fresh=True) == 1  # after a wrong `fresh` before
+        # After a wrong `fresh` before.
+        assert store.insert_new(conn, s.meta, rows("c", 2), fresh=True) == 1
         store.put(conn, s.meta, rows("d", 3), fresh=True)
         store.add(conn, s.tallies, [tally(n, 1) for n in range(many)], ["count"], fresh=True)
         store.add(

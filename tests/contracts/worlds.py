@@ -12,7 +12,8 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
-DAY = 288  # windows of five minutes
+# Windows of five minutes.
+DAY = 288
 PROMISE = Sensitivity()
 
 

@@ -34,17 +34,24 @@ def test_without_a_cursor_a_list_begins_anew() -> None:
         "x",
         "!!!!",
         "\u00e4",
-        "bnVsbA",  # null
-        "W10",  # []
+        # null
+        "bnVsbA",
+        # []
+        "W10",
         encode_cursor(AT),
         encode_cursor(AT, "a", "b"),
         encode_cursor("a", AT),
-        encode_cursor(2**61, "a"),  # a time outside the calendar
+        # A time outside the calendar.
+        encode_cursor(2**61, "a"),
         encode_cursor(2**80, "a"),
-        encode_cursor(AT, "a\0b"),  # a text that PostgreSQL does not take
-        "WzEsIlx1ZDgwMCJd",  # [1,"\ud800"]
-        "WzEuNSwiYSJd",  # [1.5,"a"]
-        "W3RydWUsImEiXQ",  # [true,"a"]
+        # A text that PostgreSQL does not take.
+        encode_cursor(AT, "a\0b"),
+        # [1,"\ud800"]
+        "WzEsIlx1ZDgwMCJd",
+        # [1.5,"a"]
+        "WzEuNSwiYSJd",
+        # [true,"a"]
+        "W3RydWUsImEiXQ",
     ],
 )
 def test_what_is_not_a_cursor_of_this_list_is_refused(cursor: str) -> None:

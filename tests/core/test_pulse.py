@@ -36,7 +36,8 @@ def test_a_worker_turns_before_each_round() -> None:
         return 0.0
 
     WorkerLoop("made-up").run(pulse, work)
-    assert seen == [("made-up",)] * 3  # each round began anew, 100 s before
+    # Each round began anew, 100 s before.
+    assert seen == [("made-up",)] * 3
 
 
 def test_no_pause_between_rounds_looks_like_hanging() -> None:

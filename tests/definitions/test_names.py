@@ -19,7 +19,8 @@ def test_a_character_that_steers_is_refused_in_a_name_and_readable_where_it_is_s
     name = f"Lu{char}mo"
     with pytest.raises(ValidationError):
         Person(name=name)
-    if char not in "\x00\n\r\t\x1b\ud800":  # these were refused before
+    # These were refused before.
+    if char not in "\x00\n\r\t\x1b\ud800":
         assert Monitor.model_validate({"name": name, "query": "lumo"}, context={"stored": True}).name == name
 
 

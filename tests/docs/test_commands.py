@@ -16,7 +16,8 @@ from tests.docs.reference import commands_of
 from tocsin.settings import example_file, known_settings
 
 RUN_AS_TYPED = {"", "sh", "console", "bash"}
-QUERIES = "docs/queries.md"  # on this page `tocsin late` is a query about a brand of that name
+# On this page `tocsin late` is a query about a brand of that name.
+QUERIES = "docs/queries.md"
 OPTIONS = re.compile(r"^-{1,2}[a-z][a-z-]*")
 
 

@@ -91,7 +91,8 @@ def owned(path: str, table: str) -> bool:
 def spoken_of(path: str) -> Counter[str]:
     """How often the file names each table: as `s.TABLE` of the schema, or by the table's name imported from it."""
     if "tocsin.store" not in text(path):
-        return Counter()  # unparsed: nothing of the schema is imported
+        # Nothing of the schema is imported, so the file need not be parsed.
+        return Counter()
     tree = ast.parse(text(path))
     schemas: set[str] = set()
     tables: dict[str, str] = {}

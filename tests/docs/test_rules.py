@@ -57,10 +57,12 @@ def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
     "trace",
     # What stands before a path is looked at behind its first letters: Python finds those ten times as quickly.
     [
-        r"/(?<![\w.$~/\-]/)(?:work|root)/\w",  # folders of a machine that this was made on
+        # Folders of a machine that this was made on.
+        r"/(?<![\w.$~/\-]/)(?:work|root)/\w",
         r"/home/(?<![\w.$~\-]/home/)\w",
         r"/tmp/(?<![\w.$~\-]/tmp/)\w",
-        r"\b(?:extra-)?index-url\b|\btrusted-host\b",  # the address of a package registry
+        # The address of a package registry.
+        r"\b(?:extra-)?index-url\b|\btrusted-host\b",
         r"\b(?:artifactory|jfrog|devpi|nexus)\b",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
         r"\b(?:ghp|gho|glpat|xox[bp])[-_][A-Za-z0-9]{16,}",

@@ -67,7 +67,8 @@ def _run(command: Sequence[str], urls: dict[str, str]) -> int:
             child.terminate()
 
     signal.signal(signal.SIGTERM, hand_on)
-    signal.signal(signal.SIGINT, lambda _signal, _frame: None)  # the command has got Ctrl-C too
+    # The command has got Ctrl-C too.
+    signal.signal(signal.SIGINT, lambda _signal, _frame: None)
     child = subprocess.Popen(command, env=os.environ | urls)
     if asked_to_end:
         child.terminate()

@@ -44,7 +44,8 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         with self._lock:
-            if self._process is None or self._owner != os.getpid():  # a forked child has a guard of its own
+            # A forked child has a guard of its own.
+            if self._process is None or self._owner != os.getpid():
                 self._process, self._owner = _start(), os.getpid()
                 atexit.register(self._close, self._process)
             assert self._process.stdin is not None
@@ -86,7 +87,8 @@ def _stand_by() -> None:
             folders.append(rest)
     for pid, last in running.items():
         _send(pid, last)
-        _send(pid, signal.SIGCONT)  # a frozen process takes no other signal
+        # A frozen process takes no other signal.
+        _send(pid, signal.SIGCONT)
     deadline = time.monotonic() + END_WITHIN_S
     while time.monotonic() < deadline and any(_send(pid, 0) for pid in running):
         time.sleep(0.05)

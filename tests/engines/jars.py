@@ -20,7 +20,8 @@ from tests.engines import EnginesUnavailable
 
 RELEASE = "kafka-4.3.1"
 COORDINATES = "org.apache.kafka:kafka_2.13:4.3.1"
-JARS = 45  # where a resolve returns fewer jars without an error, it is tried again
+# Where a resolve returns fewer jars without an error, it is tried again.
+JARS = 45
 TRIES = 3
 ASK_WITHIN_S = 10
 RESOLVE_WITHIN_S = 240

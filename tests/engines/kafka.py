@@ -156,7 +156,8 @@ def _cluster(
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
     brokers = []
-    cluster = identity()  # a fresh identity, because offsets are kept by it
+    # A fresh identity, because offsets are kept by it.
+    cluster = identity()
     for node, (port, control) in enumerate(ports, start=1):
         folder = room / f"node{node}"
         folder.mkdir()
@@ -226,8 +227,10 @@ def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
     if done.returncode:
         raise EnginesUnavailable(f"Kafka's storage cannot be made: {done.stderr.strip()[-300:]}")
     made = sorted(path.name for path in (broker.folder / "log").iterdir())
-    if made == ["bootstrap.checkpoint", "meta.properties"]:  # there are no other files to keep
-        with contextlib.suppress(OSError):  # in a folder that cannot be written, the tool runs each time
+    # There are no other files to keep.
+    if made == ["bootstrap.checkpoint", "meta.properties"]:
+        # In a folder that cannot be written, the tool runs each time.
+        with contextlib.suppress(OSError):
             kept.parent.mkdir(exist_ok=True)
             new = kept.with_name(secrets.token_hex(8))
             shutil.copy(broker.folder / "log" / kept.name, new)

@@ -29,7 +29,8 @@ RUNS_AS = ("postgres", "nobody")
 ROLE = "tocsin"
 # The passwords are random and live for minutes. With 4,096 rounds each connection of the tests takes 2 ms more.
 CHEAP_PASSWORDS = "scram_iterations=1"
-PROGRAMS = Path("pginstall/bin")  # in the wheel
+# Where the programs lie in the wheel.
+PROGRAMS = Path("pginstall/bin")
 
 
 class Postgres:

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_KAFKA = "tests/engines/test_engines.py::test_the_broker_is_apache_kafka"
 NEEDS_NOTHING = "tests/engines/test_omission.py::test_this_test_needs_no_engine"
-NOWHERE = "http://127.0.0.1:9"  # a proxy that refuses, as on a machine without a network
+# A proxy that refuses, as on a machine without a network.
+NOWHERE = "http://127.0.0.1:9"
 
 
 def test_without_maven_central_the_smaller_suite_is_named_first_and_last(tmp_path: Path) -> None:

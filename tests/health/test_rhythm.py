@@ -73,9 +73,11 @@ def test_a_rhythm_is_stored_and_read_and_one_that_cannot_be_read_is_learnt_anew(
 @pytest.mark.parametrize(
     ("silent_since", "now", "state"),
     [
-        (10 * HOUR, 10.4 * HOUR, "ok"),  # 24 posts are missing, but it is not half an hour
+        # 24 posts are missing, but it is not half an hour
+        (10 * HOUR, 10.4 * HOUR, "ok"),
         (10 * HOUR, 10.6 * HOUR, "silent"),
-        (19.9 * HOUR, 24 * HOUR + 8.2 * HOUR, "ok"),  # the night is quiet
+        # The night is quiet.
+        (19.9 * HOUR, 24 * HOUR + 8.2 * HOUR, "ok"),
         (19.9 * HOUR, 24 * HOUR + 8.5 * HOUR, "silent"),
     ],
 )

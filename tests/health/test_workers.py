@@ -113,7 +113,8 @@ def test_an_unexpected_error_is_counted_shown_and_survived(part: str, house: Hou
     house.scene.clock.advance(timedelta(minutes=1))
     rounds()
     row = house.health(part)
-    assert row.state == "ok" or part == "auditor"  # the auditor is not ok while it has findings
+    # The auditor is not ok while it has findings.
+    assert row.state == "ok" or part == "auditor"
     assert row.detail.get("unexpected_errors", 2) == 2
 
 

@@ -107,7 +107,8 @@ class Site:
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/rss+xml"})
     body: bytes = b""
-    drip_s: float = 0.0  # seconds between single bytes
+    # Seconds between single bytes.
+    drip_s: float = 0.0
     requests: list[dict[str, str]] = field(default_factory=list)
 
 

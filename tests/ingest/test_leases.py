@@ -26,7 +26,8 @@ def test_a_source_is_fetched_by_one_of_two_workers(house: House, site: Site) -> 
         one.collect_once()
         two.collect_once()
         house.clock.advance(timedelta(seconds=9))
-    assert len(site.requests) == 3  # at 0, 18 and 36 seconds (the feed's interval is ten), never twice
+    # At 0, 18 and 36 seconds (the feed's interval is ten), never twice.
+    assert len(site.requests) == 3
     assert house.row(s.leases, name="source:a-feed").owner == "one"
 
 
@@ -93,7 +94,8 @@ def test_a_process_of_this_machine_that_is_gone_need_not_be_waited_for(house: Ho
         conn.execute(update(s.leases).where(s.leases.c.name == "source:shop").values(owner=elsewhere))
     assert mine.look({"forum", "shop"}, NOON + SOON) == {"forum"}
     assert mine.holds("forum", NOON + SOON)
-    assert not mine.holds("shop", NOON + SOON)  # the owner is on another machine, so nothing is known of it
+    # The owner is on another machine, so nothing is known of it.
+    assert not mine.holds("shop", NOON + SOON)
 
 
 def test_what_is_no_longer_wanted_is_given_back(house: House) -> None:
@@ -130,7 +132,8 @@ def test_a_worker_that_lives_keeps_its_lease_whatever_the_clocks_say(house: Hous
     seconds = 0.0
     one, two = Leases(house.store, "one"), Leases(house.store, "two", elapsed=lambda: seconds)
     one.look({"forum"}, NOON + timedelta(hours=2))
-    for turn in range(1, 9):  # a clock that was two hours ahead was set back
+    # A clock that was two hours ahead was set back.
+    for turn in range(1, 9):
         now = NOON + turn * timedelta(seconds=10)
         seconds += 10
         one.look({"forum"}, now)

@@ -98,7 +98,8 @@ def test_a_death_between_hand_over_and_cursor_loses_nothing(house: House) -> Non
     assert house.ids() == ["1", "2"]
     assert house.row(s.source_state, name="forum") is None
     assert house.worker().collect_once() == 2
-    assert house.ids() == ["1", "1", "2", "2"]  # repeats, which count once by (source, id)
+    # Repeats, which count once by (source, id).
+    assert house.ids() == ["1", "1", "2", "2"]
     assert house.row(s.source_state, name="forum").received == 2
     assert len(house.rows(s.dead_letters)) == 1
     house.clock.advance(MINUTE)
@@ -165,7 +166,8 @@ def test_a_source_that_says_when_is_asked_then(house: House, site: Site) -> None
     house.worker().collect_once()
     assert house.row(s.source_state, name="forum").next_fetch_at == NOON + timedelta(hours=1)
     house.clock.advance(timedelta(minutes=59))
-    house.worker().collect_once()  # also after a restart
+    # Also after a restart.
+    house.worker().collect_once()
     assert len(site.requests) == 1
 
 
@@ -259,7 +261,8 @@ def test_the_loop_reads_all_sources_and_a_slow_one_holds_up_none(house: House, s
             return row is not None and row.received == wanted
 
         until(lambda: received(5000))
-        assert house.row(s.source_state, name="a-feed") is None  # still dripping
+        # Still dripping.
+        assert house.row(s.source_state, name="a-feed") is None
         with path.open("ab") as file:
             file.write(line("more"))
         house.clock.advance(MINUTE)

@@ -114,7 +114,8 @@ def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: L
     line.processor.read_again()
     line.turn()
     assert (line.at(), line.letters(), line.standing()) == (2, 250, [])
-    line.append(RUBBISH)  # the release does not cover records that come after it
+    # The release does not cover records that come after it.
+    line.append(RUBBISH)
     with pytest.raises(FuseBlown):
         line.turn()
     assert (line.at(), line.letters()) == (2, 250 + EXAMPLES)

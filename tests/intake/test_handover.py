@@ -135,10 +135,12 @@ def test_dead_letters_are_listed_newest_first_page_by_page(house: House) -> None
 
 def test_a_fuse_blows_when_nearly_everything_is_bad_and_mends_with_good_ones() -> None:
     fuse = Fuse(window=200, share=0.9)
-    fuse.note(ok=0, bad=199)  # too few to judge
+    # Too few to judge.
+    fuse.note(ok=0, bad=199)
     with pytest.raises(FuseBlown, match="200 of the last 200"):
         fuse.note(ok=0, bad=1)
     fuse.note(ok=30, bad=0)
-    fuse.note(ok=20, bad=180)  # nine tenths do not blow it
+    # Nine tenths do not blow it.
+    fuse.note(ok=20, bad=180)
     with pytest.raises(FuseBlown):
         fuse.note(ok=0, bad=100)

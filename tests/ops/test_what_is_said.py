@@ -43,7 +43,8 @@ def test_the_demo_names_its_folder_and_prints_a_link_per_person_on_the_port_it_h
     with open_runtime(data=tmp_path, port=8123, durable=False) as runtime:
         with runtime.store.write() as conn:
             apply(conn, plan(conn, demo_setup()), NOW, "demo")
-        Demo(runtime, until_alert=False)._say_where()  # what it prints, and no more of it
+        # What it prints, and no more of it.
+        Demo(runtime, until_alert=False)._say_where()
     printed = capsys.readouterr()
     told = printed.out
     assert str(tmp_path) in printed.err and "8085" not in printed.err + told and "http" not in printed.err

@@ -144,7 +144,8 @@ def test_a_tick_judges_what_has_changed_by_little_and_passes_over_what_has_not(
     loud, _ = two_monitors(store)
     clock = SimulatedClock(NOW)
     ticker = DetectionTicker(store, stream, Settings(), clock)
-    for _ in range(3):  # new at the first look, known at the second
+    # New at the first look, known at the second.
+    for _ in range(3):
         ticker.once()
         clock.advance(timedelta(seconds=16))
     tallied(store, loud, NOW, 1)
@@ -246,8 +247,10 @@ def test_a_turn_that_was_not_committed_is_not_remembered(store: SqliteStore) -> 
         born.flush(conn, store, NOW)
     memory.keep(born.monitors)
     assert memory.take(monitors[0], NOW) is not None
-    assert memory.take(monitors[0], NOW) is None  # taken before, and not kept since
-    assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None  # somebody else has judged it since
+    # Taken before, and not kept since.
+    assert memory.take(monitors[0], NOW) is None
+    # Somebody else has judged it since.
+    assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None
 
 
 def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> None:

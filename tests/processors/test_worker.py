@@ -60,7 +60,8 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     records = [
         (0, encode_mentions([Mention("shop", f"{n}-{k}", bulk, NOON) for k in range(8)])) for n in range(12)
     ]
-    assert sum(len(value) for _, value in records) > 2 * FIRST_BYTES  # more bytes than two polls bring
+    # More bytes than two polls bring.
+    assert sum(len(value) for _, value in records) > 2 * FIRST_BYTES
     stream.append(MENTIONS, records, NOON)
     processor = StreamProcessor(
         store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
@@ -74,11 +75,13 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
         with store.read() as conn:
             return {row.id for row in conn.execute(select(s.mentions.c.id))}
 
-    assert processor.once(timedelta(0)) == 0  # brings the partition
+    # This brings the partition.
+    assert processor.once(timedelta(0)) == 0
     store.cut = True
     with pytest.raises(StoreUnavailable):
         processor.once(timedelta(0))
-    processor.read_again()  # as the loop does
+    # As the loop does.
+    processor.read_again()
     while at() < len(records):
         processor.once(timedelta(0))
         assert kept() == {f"{n}-{k}" for n in range(at()) for k in range(8)}
@@ -104,7 +107,8 @@ def test_a_reader_that_cannot_even_leave_reads_on_from_what_is_stored(tmp_path: 
     def append(id: str) -> None:
         stream.append(MENTIONS, [(0, encode_mentions([Mention("shop", id, "kvikkado", NOON)]))], NOON)
 
-    assert processor._loop.round(processor._round) >= 0  # brings the partition
+    # This brings the partition.
+    assert processor._loop.round(processor._round) >= 0
     append("polled and dropped")
     left, processor.consumer.close = processor.consumer.close, broken  # type: ignore[method-assign]
     stores, processor._store_records = processor._store_records, broken  # type: ignore[method-assign]

@@ -23,11 +23,13 @@ def test_dotted_and_dotless_i_are_one_letter(spelling: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("ș ț Ș Ț", "ş ţ Ş Ţ"),  # Romanian: comma below, cedilla
+        # Romanian: comma below, cedilla.
+        ("ș ț Ș Ț", "ş ţ Ş Ţ"),
         ("știință", "stiinta"),
         ("Şişecam", "sisecam"),
         ("ÇAĞRI MERKEZİ", "cagri merkezi"),
-        ("één", "e\u0301e\u0301n"),  # Dutch, composed and not
+        # Dutch, composed and not.
+        ("één", "e\u0301e\u0301n"),
         ("ĳsland", "ijsland"),
         ("Straße", "STRASSE"),
         ("søster Łódź", "soster lodz"),
@@ -38,8 +40,10 @@ def test_dotted_and_dotless_i_are_one_letter(spelling: str) -> None:
         ("Σίσυφος", "σισυφοσ"),
         ("мёд", "мед"),
         ("مُحَمَّد", "محمد"),
-        ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),  # Korean, composed and not
-        ("ガ", "\uff76\uff9e"),  # kana, full and half width
+        # Korean, composed and not.
+        ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+        # Kana, full and half width.
+        ("ガ", "\uff76\uff9e"),
         ("が", "\u304b\u3099"),
     ],
 )
@@ -86,7 +90,8 @@ def test_folding_again_changes_nothing_for_any_character() -> None:
     for point in range(0x80, sys.maxunicode + 1):
         char = chr(point)
         if unicodedata.category(char) in ("Cn", "Co") or "\u4e00" <= char <= "\ud7a3" or point > 0x1FFFF:
-            continue  # not assigned, or one of very many of a kind
+            # Not assigned, or one of very many of a kind.
+            continue
         folded = fold(char)
         assert fold(folded) == folded, hex(point)
         assert len(folded) <= MOST_FOR_ONE, hex(point)

@@ -47,7 +47,8 @@ def agrees(line: bytes, source: str | None) -> bool:
     patient = read_json_line(line.strip(), source=source)
     again = decode_mention(one.line)
     assert again == patient
-    assert encode_mentions([again]) == encode_mentions([patient])  # zones and types alike, not only equal
+    # Zones and types alike, not only equal.
+    assert encode_mentions([again]) == encode_mentions([patient])
     assert (one.source, one.id, one.created_at, one.edited_at) == (
         *patient.key,
         patient.created_at,
@@ -158,7 +159,8 @@ def test_what_goes_on_as_it_is_is_what_patience_reads(
     try:
         line = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, separators=separators).encode()
     except (ValueError, UnicodeEncodeError):
-        return  # not JSON, or not UTF-8
+        # Not JSON, or not UTF-8.
+        return
     agrees(line + b"\n", source)
 
 
@@ -187,7 +189,8 @@ def test_nearly_plain_lines_too(value: dict[str, Any], ascii_only: bool) -> None
     try:
         line = json.dumps(value, ensure_ascii=ascii_only).encode() + b"\n"
     except UnicodeEncodeError:
-        return  # no UTF-8
+        # No UTF-8.
+        return
     try:
         read_json_line(line.strip(), source="shop")
     except BadMention:

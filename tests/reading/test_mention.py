@@ -356,7 +356,8 @@ def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) ->
     try:
         line = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False).encode()
     except (ValueError, UnicodeEncodeError):
-        return  # not JSON, or not UTF-8
+        # Not JSON, or not UTF-8.
+        return
     outcomes: list[object] = []
     for fast in (True, False):
         try:

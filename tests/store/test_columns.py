@@ -19,7 +19,8 @@ from tocsin.store.types import Json, String, Text, UtcTime
 from tocsin.store.words import GAP, WordsColumn
 
 DIALECTS = [psycopg.dialect(), sqlite.dialect()]
-anything = st.text(st.characters(exclude_categories=()), max_size=20)  # also NUL and lone surrogates
+# Also NUL and lone surrogates.
+anything = st.text(st.characters(exclude_categories=()), max_size=20)
 times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=3))]))
 json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5) | st.just(()),

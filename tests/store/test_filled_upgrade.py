@@ -65,7 +65,8 @@ def test_a_filled_store_of_the_first_schema_is_copied_and_comes_up_whole(url: st
         assert upgrade.version(conn) == upgrade.SchemaVersion(upgrade.SCHEMA, 1)
         for table, rows in written.items():
             found = list(conn.execute(select(*(table.c[name] for name in rows[0]))).mappings())
-            if table is s.meta:  # it has the number of the schema, too
+            # It has the number of the schema, too.
+            if table is s.meta:
                 found = [row for row in found if row["key"] == "mode"]
             assert _sorted(map(dict, found), table) == _sorted(rows, table), table.name
     (copy,) = (tmp_path / FOLDER).iterdir()

@@ -92,7 +92,8 @@ def wanted(dialect: sa.Dialect) -> dict[str, Any]:
     }
 
 
-ENGINES_OWN = {"mentions_by_words"}  # only PostgreSQL has this index: SQLite has a table for it
+# Only PostgreSQL has this index: SQLite has a table for it.
+ENGINES_OWN = {"mentions_by_words"}
 
 
 def _day_column(table: sa.Table, dialect: sa.Dialect) -> list[str]:

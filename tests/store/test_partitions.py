@@ -194,7 +194,8 @@ def test_a_day_that_was_dropped_is_made_again_for_who_remembers_it(url: str, sto
         assert drop_day_before(conn, NOON) == 1
     with pytest.raises(StoreUnavailable, match="dropped meanwhile; try again"):
         keep(writer, NOON - 2 * DAY)
-    keep(writer, NOON - 2 * DAY)  # the batch comes again
+    # The batch comes once more.
+    keep(writer, NOON - 2 * DAY)
     assert counted(store, s.mentions) == 1
     writer.close()
 

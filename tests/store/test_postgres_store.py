@@ -145,7 +145,8 @@ def test_a_commit_whose_answer_is_lost_is_unknown(
     store = make_store()
     with pytest.raises(OutcomeUnknown, match="read before deciding"), store.write() as conn:
         store.put(conn, s.meta, [{"key": "half", "value": "done"}])
-        cut_all(postgres, store)  # here nothing was kept; the caller of the commit cannot know that
+        # Here nothing was kept; the caller of the commit cannot know that.
+        cut_all(postgres, store)
     with store.read() as conn:
         assert conn.execute(select(s.meta).where(s.meta.c.key == "half")).all() == []
 
@@ -242,7 +243,8 @@ def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
             lambda: caught("copy", store.write(alone=False), 3000),
             lambda: caught("commit", store.write(alone=False), 0),
         )
-        with pytest.raises(StoreUnavailable), store.read():  # no new connection can be made either
+        # No new connection can be made either.
+        with pytest.raises(StoreUnavailable), store.read():
             pass
         server.thaw()
         assert "no answer for 1.5 s" in str(told["read"]) and "no answer for 1.6 s" in str(told["copy"])

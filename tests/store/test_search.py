@@ -156,7 +156,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def found(store: Store, typed: str, source: str = "forum") -> set[str]:
     with store.read() as conn:
         answers = []
-        for rare in (True, False):  # both ways of finding them give the same
+        # Both ways of finding them give the same.
+        for rare in (True, False):
             says = matching(conn, parse_search(typed), rare=rare)
             ids = select(s.mentions.c.id).where(says, s.mentions.c.source == source)
             answers.append(set(conn.execute(ids).scalars()))
@@ -227,7 +228,8 @@ def test_what_cannot_be_looked_for_is_said(typed: str, said: str) -> None:
 def test_a_very_long_text_is_found_by_its_first_words_alike(store: Store) -> None:
     monotonous = "ha " * 20_000 + "end"
     varied = " ".join(f"w{n}" for n in range(MOST_WORDS)) + " beyond"
-    worst = "\ufdfb" * 21_000  # the letter with the longest spelling
+    # The letter with the longest spelling.
+    worst = "\ufdfb" * 21_000
     with store.write() as conn:
         store.insert_new(
             conn,
@@ -266,7 +268,8 @@ def test_an_edit_a_deletion_and_new_figures_keep_the_index_true(store: Store) ->
         store.insert_new(
             conn, m, [row("1", "first words", source="edits"), row("2", "first", source="edits")]
         )
-    with store.write() as conn:  # an edit replaces the row
+    # An edit replaces the row.
+    with store.write() as conn:
         conn.execute(delete(m).where(mine, m.c.id == "1"))
         store.insert_new(conn, m, [row("1", "second thoughts", source="edits")])
         conn.execute(update(m).where(mine).values(likes=7))
@@ -283,7 +286,8 @@ def test_an_edit_a_deletion_and_new_figures_keep_the_index_true(store: Store) ->
 def test_what_older_code_stored_is_given_its_words_a_piece_at_a_time(store: Store) -> None:
     old = [{**row(str(n), f"old text {n}", "Titled", source="old")} for n in range(5)]
     for one in old:
-        del one["words"]  # older code has no such column
+        # Older code has no such column.
+        del one["words"]
     with store.write() as conn:
         store.insert_new(conn, s.mentions, old)
     assert found(store, "old text", "old") == set()

@@ -71,7 +71,8 @@ def test_two_alerts_workers_page_once_for_each_decision(
         while worker.work() or worker.deliver(None):
             pass
 
-    for _ in range(3):  # ada is paged, and a quarter of an hour later ben
+    # Ada is paged, and a quarter of an hour later ben.
+    for _ in range(3):
         in_threads(*(partial(work, open_again()) for _ in range(3)))
         scene.clock.advance(timedelta(minutes=11))
     told = Counter(notice.id for notice in phone.got)

@@ -139,7 +139,8 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(make_store: Callable[[], S
         store.put(conn, s.meta, [{"key": "kept", "value": "yes"}])
     with pytest.raises(StoreUnavailable, match="full"), store.write() as conn:
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
-        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")  # for SQLite this is a full disk
+        # For SQLite this is a full disk.
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
         store.put(conn, s.meta, [{"key": f"big{i}", "value": "x" * 20_000} for i in range(50)])
     with store.read() as conn:
         assert [row.key for row in conn.execute(select(s.meta)) if row.key.startswith("big")] == []

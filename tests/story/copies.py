@@ -107,7 +107,8 @@ class _Stock:
 
     def ask(self, message: Sequence[Any], files: Sequence[int] = ()) -> int:
         with self._lock:
-            if self._socket is None or self._owner != os.getpid():  # a forked child has a stock of its own
+            # A forked child has a stock of its own.
+            if self._socket is None or self._owner != os.getpid():
                 self._socket = _connect(self.shared) if self.shared else _open()
                 self._owner = os.getpid()
             socket.send_fds(self._socket, [json.dumps(message).encode()], files)
@@ -146,7 +147,8 @@ def _open(*listener: socket.socket) -> socket.socket:
     with its:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
         files = [one.fileno() for one in (its, *listener)]
-        subprocess.Popen(  # it ends when `ours` closes, at the latest with this process
+        # It ends when `ours` closes, at the latest with this process.
+        subprocess.Popen(
             [sys.executable, "-m", "tests.story.copies", *map(str, files)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -33,7 +33,8 @@ from tocsin.reading import read_json_line
 from tocsin.store import schema as s
 
 T = TypeVar("T")
-PATIENCE = 40.0  # seconds; most waits take one, but the machine may be busy
+# Seconds; most waits take one, but the machine may be busy.
+PATIENCE = 40.0
 LOOPBACK = "127.0.0.0/8"
 
 
@@ -158,7 +159,8 @@ class Tocsin:
         log = self.folder / f"log-{len(self.started)}.txt"
         with log.open("wb") as out:
             process = copies.start(args, environment=self._env(), stdout=out, stderr=out)
-        GUARD.watch(process.pid, signal.SIGTERM)  # so that a run that is cut off leaves no process behind
+        # So that a run that is cut off leaves no process behind.
+        GUARD.watch(process.pid, signal.SIGTERM)
         self.started.append(Running(args[0], process, log))
         return self.started[-1]
 

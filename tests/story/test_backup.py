@@ -180,7 +180,8 @@ def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
 ) -> None:
     with running(folder) as runtime:
         process(runtime)
-    old_stream = (folder / "stream.db").read_bytes()  # the stream is closed, so all of it is in this file
+    # The stream is closed, so all of it is in this file.
+    old_stream = (folder / "stream.db").read_bytes()
     with running(folder) as runtime:
         append(runtime, 5, 12)
         process(runtime)
@@ -210,7 +211,8 @@ def test_one_file_for_both_engines(folder: Path, tmp_path: Path, postgres: Postg
     assert exported(tmp_path / "back") == exported(folder)
     again = tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url, status=2)
     assert b"is not empty" in again.stderr
-    assert url.split(":")[2].split("@")[0].encode() not in again.stderr  # the password
+    # The password is not printed.
+    assert url.split(":")[2].split("@")[0].encode() not in again.stderr
 
 
 def test_a_backup_of_the_real_engine_is_of_one_moment(
@@ -302,7 +304,8 @@ def test_nothing_is_restored_onto_what_runs(backed_up: Path, folder: Path) -> No
         while not (folder / "run.lock").exists():
             assert process.poll() is None
         refused = b""
-        while b"tocsin run is at work" not in refused:  # the file exists a moment before its lock is taken
+        # The file exists a moment before its lock is taken.
+        while b"tocsin run is at work" not in refused:
             assert process.poll() is None
             done = command("restore", backed_up, "--data", folder, "--replace")
             refused = done.stderr

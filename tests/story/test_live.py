@@ -53,7 +53,8 @@ def watching(hook: HttpPeer) -> dict[str, Any]:
     }
 
 
-PAST = 300  # mentions of each monitor before now
+# Mentions of each monitor before now.
+PAST = 300
 
 
 def crisis(word: str, count: int, seed: int) -> list[dict[str, Any]]:
@@ -141,7 +142,8 @@ def test_a_crisis_rings_once_signed_and_an_acknowledgement_ends_it(
 def test_a_second_up_on_the_same_data_is_refused_in_one_line(tocsin: Tocsin, door: Door) -> None:
     said = tocsin.refused("up")
     assert f"another tocsin up (process {tocsin.running().process.pid})" in said
-    assert door.get("/v1/me")["role"] == "admin"  # the first one goes on undisturbed
+    # The first one goes on undisturbed.
+    assert door.get("/v1/me")["role"] == "admin"
 
 
 def test_a_port_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -179,7 +181,8 @@ def test_whatever_is_killed_nothing_is_lost_counted_twice_or_said_twice(
     assert new == Counter(one["id"] for one in pushed)
     tallied = sum(one["count"] for one in tocsin.export("tallies") if one["monitor"] == "Trapuno")
     assert tallied == PAST + len(pushed)
-    ids = {id for id, _ in notices_at(hook, "Trapuno")}  # the receiver drops an id that it has already
+    # The receiver drops an id that it has already.
+    ids = {id for id, _ in notices_at(hook, "Trapuno")}
     assert ids == decided()
     # One page for each alert.
     assert len({one["alert"] for one in tocsin.export("notices") if one["id"] in ids}) == len(ids)
@@ -229,7 +232,8 @@ def test_two_processors_share_the_partitions_and_when_one_is_killed_the_other_go
             pushed.extend(ids)
 
         def shared() -> bool:
-            push(8)  # a processor that lost a partition learns it with the next mention there
+            # A processor that lost a partition learns it with the next mention there.
+            push(8)
             return sorted(owners().values()) == [4, 4]
 
         def owners() -> Counter[str]:

@@ -170,4 +170,5 @@ def test_a_move_to_nowhere_or_from_nowhere_is_refused_in_one_line(
         with pytest.raises(kind, match=f"^[^\n]*{wrong}[^\n]*$"):
             inside("move", *args)
     with running(folder) as runtime, runtime.store.write() as conn:
-        meta.claim_mode(conn, "live")  # nothing has changed in the old store
+        # Nothing has changed in the old store.
+        meta.claim_mode(conn, "live")

@@ -33,7 +33,8 @@ pytestmark = [pytest.mark.slow("each plays a day of talk"), pytest.mark.wide]
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 CUT = END if WIDE else END - timedelta(minutes=25)
 """The end of what is played. By then the people of the crisis have been paged; `make chaos` plays all of it."""
-KILLS = 4  # `make chaos` kills more often, with faults of the engines too
+# `make chaos` kills more often, with faults of the engines too.
+KILLS = 4
 AFTER_S = (0.8, 3.0) if WIDE else (0.2, 1.0)
 """When a replay is killed, in seconds after its start. A new Python reads code for a second, a copy has read it."""
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
@@ -65,7 +66,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
     """Monitors with people and a policy, and the mentions of a day that ends in a crisis. Some are edited later."""
     folder = tmp_path_factory.mktemp("recorded")
     monitors = folder / "monitors.yaml"
-    monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
+    # JSON is YAML.
+    monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")
     begin = END - timedelta(hours=27)
     mentions = [one for one in demo_mentions(END, days=7) if begin <= one.created_at < CUT]
     mentions += [edited(m) for m in mentions[100::400]]

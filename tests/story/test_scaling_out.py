@@ -77,7 +77,8 @@ def test_processors_share_partitions_and_pass_them_on_when_one_is_added_ended_or
     one, two = house.seat("one", "processors"), house.seat("two", "processors")
     two.wanted = False
     until(lambda: has(house, 8), "one processor to take all partitions", within=60)
-    hand_over(house, 3000)  # a backlog; another processor comes in the middle of it
+    # A backlog; another processor comes in the middle of it.
+    hand_over(house, 3000)
     two.wanted = True
     until(lambda: has(house, 4, 4), "the second to take its share", within=60)
     hand_over(house, 200)

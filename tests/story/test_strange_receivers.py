@@ -112,8 +112,10 @@ def test_a_webhook_that_answers_500_for_long_rings_again_when_it_is_well(tmp_pat
     [
         ([429, 429], "ok"),
         ([503, 500], "refuse_greeting"),
-        ([302] * 3, "ok"),  # no redirect is followed: the notice fails for good, and the next person is asked
-        ([200] * 99, "busy_rcpt"),  # greylisted
+        # No redirect is followed: the notice fails for good, and the next person is asked.
+        ([302] * 3, "ok"),
+        # Greylisted.
+        ([200] * 99, "busy_rcpt"),
         ([200] * 99, "refuse_rcpt"),
     ],
 )

@@ -12,7 +12,8 @@ from tocsin.stream.kafka.engine import KafkaStream
 
 
 def main(url: str, prefix: str, topic: str, group: str) -> None:
-    set_up("error")  # stdout is for the member's lines
+    # Stdout is for the member's lines.
+    set_up("error")
     consumer = KafkaStream(url, StreamSettings(topic_prefix=prefix)).consumer(topic, group, "apart")
     while True:
         polled = consumer.poll(timedelta(milliseconds=100))

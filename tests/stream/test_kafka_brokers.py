@@ -40,7 +40,8 @@ pytestmark = pytest.mark.engines("kafka")
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Cluster]:
-    with start_kafka() as cluster:  # a Kafka of its own, which the test may kill
+    # A Kafka of its own, which the test may kill.
+    with start_kafka() as cluster:
         yield cluster
 
 
@@ -257,7 +258,8 @@ def test_three_brokers_lose_the_leader_and_appends_and_polls_go_on() -> None:
         consumer.close()
         stream.close()
         for broker in brokers.brokers:
-            broker.kill()  # stopped in order, two of three would wait for the third before they end
+            # Stopped in order, two of three would wait for the third before they end.
+            broker.kill()
 
 
 def test_accounts_and_tls_are_asked_for_and_a_wrong_password_is_said_without_it(

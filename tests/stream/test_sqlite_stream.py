@@ -103,13 +103,15 @@ def test_nobody_who_sets_the_clock_ends_or_prolongs_a_membership(
 ) -> None:
     stream = SqliteStream(tmp_path / "s.db")
     stream.ensure_topic("talk", 2)
-    monkeypatch.setattr(time, "time", lambda: 1e12)  # it is not read at all: no other argument says so
+    # It is not read at all: no other argument says so.
+    monkeypatch.setattr(time, "time", lambda: 1e12)
     seconds = 100.0
     one, two = (SqliteConsumer(stream, "talk", "readers", name, elapsed=lambda: seconds) for name in "ab")
     one.poll(timedelta(0))
     assert two.poll(timedelta(0)).assigned == {1}
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    seconds += SESSION_TIMEOUT_S + 1  # "a" was killed
+    # "a" was killed
+    seconds += SESSION_TIMEOUT_S + 1
     two._beat_at = float("-inf")
     assert two.poll(timedelta(0)).assigned == {0, 1}
     stream.close()

@@ -18,7 +18,8 @@ def test_a_panel_has_a_dot_a_step_as_high_as_labels_were_right() -> None:
         {"share": 0.4, "confidence": 0.5, "right": 0.0, "posts": 20},
         {"share": 0.9, "confidence": 0.9, "right": 1.0, "posts": 80},
     ]
-    drawn = ElementTree.fromstring(picture({"nl": {"held_out": 100, "reliability": steps}}))  # our own
+    # The XML is our own.
+    drawn = ElementTree.fromstring(picture({"nl": {"held_out": 100, "reliability": steps}}))
     low, high = drawn.iter(f"{SVG}circle")
     assert float(low.attrib["cy"]) > float(high.attrib["cy"])
     assert float(low.attrib["cx"]) < float(high.attrib["cx"])

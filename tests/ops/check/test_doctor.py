@@ -24,7 +24,8 @@ def test_the_server_and_its_role_are_looked_at_and_no_password_is_shown(
     said = "\n".join(f"{one.mark}{one.text}" for one in seen)
     assert f"ok  store postgresql://tocsin@127.0.0.1:{postgres.port}/" in said
     assert "ok  the store's server is PostgreSQL 1" in said
-    assert "BAD the store's server does not wait for its disk" in said  # the tests' server has fsync = off
+    # The tests' server has fsync = off.
+    assert "BAD the store's server does not wait for its disk" in said
     assert "superuser" not in said and "clocks" not in said
     assert str(make_url(url).password) not in said
 

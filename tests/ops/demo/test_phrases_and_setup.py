@@ -81,7 +81,8 @@ def test_a_misshapen_file_of_texts_is_refused_with_its_line(text: str) -> None:
 def test_the_same_person_is_met_again() -> None:
     assert person("tr", "bluesky", 5) is person("tr", "bluesky", 5)
     followers = sorted(person("en", "mastodon", number).followers or 0 for number in range(260))
-    assert followers[130] * 20 < followers[-1]  # heavy-tailed: the largest is far above the median
+    # Heavy-tailed: the largest is far above the median.
+    assert followers[130] * 20 < followers[-1]
 
 
 def test_monitors_people_and_policies_fit_each_other() -> None:

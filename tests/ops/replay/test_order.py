@@ -66,5 +66,6 @@ def test_of_the_runs_nothing_is_left_however_it_ends(tmp_path: Path, room: Path)
     paths = recorded(tmp_path)
     merged = in_order_heard(paths, source=None, zone=None, on_bad=lambda *_: None, run_mentions=7)
     next(merged)
-    assert list(room.iterdir()) == []  # in the middle of the merge: a process killed now leaves nothing
+    # In the middle of the merge: a process killed now leaves nothing.
+    assert list(room.iterdir()) == []
     merged.close()  # type: ignore[attr-defined]  # it is a generator

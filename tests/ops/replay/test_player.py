@@ -24,7 +24,8 @@ def test_a_player_that_was_killed_behind_the_last_mention_plays_the_rest_of_its_
     ends = NOON + timedelta(minutes=3) + TAIL
 
     first = Player(store, stream, settings, NOON)
-    first.play(mentions, tail=TAIL / 2)  # the first player came this far
+    # The first player came this far.
+    first.play(mentions, tail=TAIL / 2)
     assert first.clock.now() < ends
     first.close()
     second = Player(store, stream, settings, NOON)

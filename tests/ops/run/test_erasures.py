@@ -49,7 +49,8 @@ def carried_out(store: Store, id: str) -> erasures.Erasure:
 def a_life(store: Store) -> None:
     """Everything that the store may hold of Ada, and something of Ben."""
     keep(store, days=40, id="old", text=WORDS)
-    drop_all(store)  # she goes by a pseudonym there
+    # She goes by a pseudonym there.
+    drop_all(store)
     keep(store, days=1, id="new", text=WORDS)
     keep(store, days=1, id="new", text=WORDS + " again", edited=NOW)
     keep(store, days=1, id="ben", text="brightwater is fine", author="ben")

@@ -24,7 +24,8 @@ def test_a_folder_has_one_tocsin_up_and_the_second_is_told_who_it_is(tmp_path: P
 
 def test_the_hold_lasts_as_long_as_anybody_shares_it(tmp_path: Path) -> None:
     with hold_folder(tmp_path) as lock:
-        shared = os.dup(lock)  # as a child process gets it
+        # As a child process gets it.
+        shared = os.dup(lock)
     with pytest.raises(WrongInput, match="already runs"), hold_folder(tmp_path):
         pass
     os.close(shared)

@@ -22,7 +22,8 @@ from tocsin.core.pulse import HUNG_AFTER, Pulse
 
 def test_a_child_is_silent_when_it_was_heard_and_is_not_any_more() -> None:
     heard = PulseHeard(now=0.0)
-    assert heard.silent_for(BEGINS_WITHIN_S) is None  # it may still wait for its store
+    # It may still wait for its store.
+    assert heard.silent_for(BEGINS_WITHIN_S) is None
     send_pulse(heard.sends_to)
     assert heard.silent_for(1000.0) is None
     assert heard.silent_for(1000.0 + SILENT_AFTER_S) is None
@@ -30,7 +31,8 @@ def test_a_child_is_silent_when_it_was_heard_and_is_not_any_more() -> None:
     heard.forgive(2000.0)
     assert heard.silent_for(2001.0) is None
     heard.close()
-    send_pulse(heard.sends_to)  # nobody listens: the child does not mind
+    # Nobody listens: the child does not mind.
+    send_pulse(heard.sends_to)
     send_pulse(None)
 
 

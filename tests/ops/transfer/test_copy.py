@@ -54,7 +54,8 @@ def value(column: Column[Any], n: int) -> Any:
         return NOON + timedelta(hours=7 * n, microseconds=n)
     if isinstance(kind, Json):
         return {"b": [n, None, 1.5], "a": WORDS[n % len(WORDS)]}
-    kind = getattr(kind, "impl_instance", kind)  # the type in which the database keeps a type of ours
+    # The type in which the database keeps a type of ours.
+    kind = getattr(kind, "impl_instance", kind)
     if isinstance(kind, Boolean):
         return n % 2 == 0
     if isinstance(kind, Float):

@@ -111,14 +111,16 @@ def test_a_team_comes_over_whole(tmp_path: Path, world: World) -> None:
         people = directory.read(conn)
     assert [one.section for one in changes] == ["people"] * 3 + ["schedules", "policies"]
     rings = {
-        "2026-01-05T08:59:00": "ana",  # before the first turn: the last one's
+        # Before the first turn: the last one's.
+        "2026-01-05T08:59:00": "ana",
         "2026-01-05T09:01:00": "jan",
         "2026-01-12T08:59:00": "jan",
         "2026-01-12T09:01:00": "Jan (jan@example.com)",
         "2026-01-19T09:01:00": "ana",
         "2026-01-26T09:01:00": "jan",
         "2026-03-05T08:59:00": "ana",
-        "2026-03-05T09:01:00": "jan",  # the swap of an hour
+        # The swap of an hour.
+        "2026-03-05T09:01:00": "jan",
         "2026-03-05T10:01:00": "ana",
     }
     shop = people.policy("shop")

@@ -134,7 +134,8 @@ def test_the_arithmetic_of_a_holiday_can_be_followed() -> None:
     assert f"x {NAME} " in season.formula
     assert "weekday" not in season.formula
     assert steps["Due in the window"].same
-    by_hand = eval(  # the formula of this test's own step
+    # The formula of this test's own step.
+    by_hand = eval(
         factor.formula.split(": ")[1].replace("ln √", "0.5 x log").replace(" x ", "*"),
         {"exp": math.exp, "log": math.log},
     )

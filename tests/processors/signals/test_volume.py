@@ -79,7 +79,8 @@ def test_the_hour_is_that_of_the_monitors_own_zone() -> None:
     from zoneinfo import ZoneInfo
 
     zone = ZoneInfo("America/New_York")
-    summer = MONDAY + timedelta(days=6)  # the clocks change on 8 March 2026
+    # The clocks change on 8 March 2026.
+    summer = MONDAY + timedelta(days=6)
     rng = random.Random(6)
     series = [
         WindowCounts(at, FIVE, noisy(rng, 8 if 9 <= at.astimezone(zone).hour < 21 else 0.5, 0))
@@ -272,7 +273,8 @@ def test_what_is_over_is_seen_from_the_counts(seed: int) -> None:
     state, over, passed_over = detector.initial(), 0, 0
     for window in windows(counts):
         if rng.random() < 0.1:
-            continue  # a window that is missing
+            # A window that is missing.
+            continue
         reading, may = detector.judge(state, window, PROMISE), detector.may_be_over(state, window, PROMISE)
         assert may or not reading.over
         over, passed_over = over + reading.over, passed_over + (not may)

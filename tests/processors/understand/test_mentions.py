@@ -121,7 +121,8 @@ def test_copies_are_understood_once_in_a_batch_and_for_a_while_after() -> None:
     assert len({one.score_e4 for one in understander.understand(copies)}) == 1
     understander.understand(copies)
     assert scorer.batches == [["the same words of many"]]
-    for n in range(2_000):  # more texts than the understander remembers
+    # More texts than the understander remembers.
+    for n in range(2_000):
         understander.understand([_mention(f"{n} {'x' * 1_900}", lang="en")])
     scorer.batches.clear()
     understander.understand(copies[:1])
