@@ -15,7 +15,8 @@ from __future__ import annotations
 import html
 import re
 import zlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ _PARTS: Final = (3, 4, 5)
 _LONGEST_WORD: Final = 24
 _LONGEST_KEPT: Final = 40
 _MOST_KEPT: Final = 1 << 15
-"""The most tokens that are remembered: some 40 MB at the very most."""
+"""The most tokens that are remembered, and the most pieces of texts: some 50 MB at the very most."""
 
 _PLAIN, _END, _NEGATOR, _NEGATOR_BEHIND = 0, 1, 2, 3
 
@@ -116,6 +117,26 @@ class Tokens(NamedTuple):
     """By text, where its sentinel stands."""
 
 
+class _Pieces(dict[str, bytes]):
+    """A map from a piece of a text, as it stands between spaces, to the places of its tokens. No token holds a space, so most
+    texts are read by looking their pieces up. When the map is full, it empties itself, which changes no answer.
+    """
+
+    def __init__(self, place_of: Callable[[str], int]) -> None:
+        self._place_of = place_of
+
+    def __missing__(self, piece: str) -> bytes:
+        said = _shortened(piece)
+        # Most pieces are one word.
+        tokens = [said] if said.isalpha() else _TOKEN.findall(said)
+        places = array("q", map(self._place_of, tokens)).tobytes()
+        if len(piece) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[piece] = places
+        return places
+
+
 class Reader:
     """Reads texts of one language into tokens, and remembers what a token brings. Only one thread at a time may use it."""
 
@@ -123,11 +144,13 @@ class Reader:
         self._lexicon = lexicon
         self.known: list[Token] = []
         self._ids: dict[str, int] = {}
+        self._pieces = _Pieces(self._place_of)
         self.forget()
 
     def forget(self) -> None:
         """Forget every token. The numbers that tokens had before mean nothing from now on."""
         self._ids.clear()
+        self._pieces.clear()
         self.known[:] = [_SENTINEL]
 
     @property
@@ -137,17 +160,22 @@ class Reader:
 
     def read(self, texts: Sequence[str]) -> Tokens:
         """The tokens of these texts. Numbers of tokens hold until `forget`."""
-        ids: list[int] = []
-        starts: list[int] = []
-        place = self._ids.get
+        read, starts, at = list[bytes](), list[int](), 0
+        places_of = self._pieces.__getitem__
         for text in texts:
-            starts.append(len(ids))
-            ids.append(0)
-            ids += [
-                found if (found := place(token)) is not None else self._learn(token)
-                for token in tokens_of(text)
-            ]
-        return Tokens(np.array(ids, dtype=np.int64), np.array(starts, dtype=np.int64))
+            starts.append(at)
+            pieces = _opened_up(text).split()
+            if len(pieces) > MAX_TOKENS:
+                # A piece of nothing but "_" holds no token, and every other one at least one.
+                pieces = [piece for piece in pieces if piece.strip("_")][:MAX_TOKENS]
+            places = b"".join(map(places_of, pieces))[: MAX_TOKENS * _PLACE_BYTES]
+            read += (_SENTINELS_PLACE, places)
+            at += 1 + len(places) // _PLACE_BYTES
+        return Tokens(np.frombuffer(b"".join(read), dtype=np.int64), np.array(starts, dtype=np.int64))
+
+    def _place_of(self, token: str) -> int:
+        place = self._ids.get(token)
+        return place if place is not None else self._learn(token)
 
     def _learn(self, token: str) -> int:
         self.known.append(self._token(token))
@@ -158,26 +186,36 @@ class Reader:
 
     def _token(self, token: str) -> Token:
         folded = fold(token)
-        word = _STRETCHED.sub(r"\1\1", folded)
-        always = [bucket("w " + word)]
+        word = _STRETCHED.sub(r"\1\1", folded) if _STRETCHED.search(folded) else folded
+        said = word.encode("utf-8", "surrogatepass")
+        always = [_bucket_after(_WORD, said)]
         if word != folded:
-            always.append(bucket("stretched"))
+            always.append(_IS_STRETCHED)
         if len(token) > 2 and token.isupper():
-            always += [bucket("capitals"), bucket("W " + word)]
+            always += [_IS_CAPITALS, _bucket_after(_IN_CAPITALS, said)]
         edged = f"<{word[:_LONGEST_WORD]}>" if word[:1].isalpha() else ""
+        affirmed, negated = list[int](), [_bucket_after(_NOT, said)]
         valence = self._lexicon.valence(word)
-        step = max(-3, min(3, round(valence))) if valence else 0
-        side = "up" if valence > 0 else "down"
-        affirmed = [bucket(f"valence {step}"), bucket(f"valence {side}")] if valence else []
-        negated = [bucket("not " + word)]
         if valence:
+            step = max(-3, min(3, round(valence)))
+            side = "up" if valence > 0 else "down"
+            affirmed += [bucket(f"valence {step}"), bucket(f"valence {side}")]
             negated += [bucket(f"not valence {step}"), bucket(f"not valence {side}")]
         kind = _END if word[:1] in _ENDS else _KIND_OF[self._lexicon.negates(word)]
-        number = zlib.crc32(word.encode("utf-8", "surrogatepass"))
+        number = zlib.crc32(said)
         return Token(edged, tuple(always), tuple(affirmed), tuple(negated), number, kind, round(valence * 10))
 
 
+def _bucket_after(hashed: int, said: bytes) -> int:
+    """The bucket of a name that ends in `said`; the rest of the name is hashed already."""
+    return zlib.crc32(said, hashed) & (BUCKETS - 1)
+
+
+_WORD, _IN_CAPITALS, _NOT = map(zlib.crc32, (b"w ", b"W ", b"not "))
+_IS_STRETCHED, _IS_CAPITALS = bucket("stretched"), bucket("capitals")
 _SENTINEL: Final = Token("", (), (), (), zlib.crc32(b"\x00"), _END, 0)
+_SENTINELS_PLACE: Final = array("q", [0]).tobytes()
+_PLACE_BYTES: Final = len(_SENTINELS_PLACE)
 
 
 def tokens_of(text: str) -> list[str]:
@@ -188,6 +226,11 @@ def tokens_of(text: str) -> list[str]:
 
 def cleaned(text: str) -> str:
     """The part of a text that is read: without links, a handle as "@", hashtags with the words in them, runs of at most three."""
+    return _shortened(_opened_up(text))
+
+
+def _opened_up(text: str) -> str:
+    """`cleaned`, with its runs as they are."""
     text = text[: 4 * MAX_CHARS]
     if "&" in text:
         text = html.unescape(text)
@@ -197,7 +240,10 @@ def cleaned(text: str) -> str:
         text = _HANDLE.sub(" @ ", text)
     if "#" in text:
         text = _TAG.sub(_opened, text)
-    text = text[:MAX_CHARS]
+    return text[:MAX_CHARS]
+
+
+def _shortened(text: str) -> str:
     return _RUN.sub(r"\1\1\1", text) if _HAS_RUN.search(text) else text
 
 

@@ -196,19 +196,25 @@ class _Said(dict[str, str | None]):
         self._others = others
 
     def __missing__(self, token: str) -> str | None:
-        word: str | None = fold(token).strip(_EDGES)
-        if token[0] in "@＠" or "://" in token:
-            # A handle or a link says nothing.
-            word = None
-        elif word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
-            word = _ASK_THE_MODEL
-        elif word not in self._telling:
-            word = None if token.isascii() else next(filter(token.lower().__contains__, _TELLING), None)
+        # A handle or a link says nothing.
+        word = None if token[0] in "@＠" or "://" in token else self._word(token)
         if len(token) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()
             self[token] = word
         return word
+
+    def _word(self, token: str) -> str | None:
+        word = fold(token).strip(_EDGES)
+        if word in self._others:
+            return _ASK_THE_MODEL
+        if token.isascii():
+            return word if word in self._telling else None
+        if any(map(str.isalpha, set(token) - _OUR_LETTERS)):
+            return _ASK_THE_MODEL
+        if word in self._telling:
+            return word
+        return next(filter(token.lower().__contains__, _TELLING), None)
 
 
 def plain_words(text: str) -> list[tuple[str, str]]:

@@ -9,8 +9,9 @@ in `_UNIT`ths. A word brings the sum of its rows over the root of its length, wo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -36,16 +37,25 @@ _LETTERS: Final = frozenset(
 _Row = npt.NDArray[np.int64]
 
 
-def pieces(word: str, plain: str) -> Iterator[int]:
+def pieces(word: str, plain: str) -> list[int]:
     """The buckets of a word in lower case. `plain` is the word without its marks."""
     edged = f"<{plain[:_LONGEST_WORD]}>"
-    yield _bucket("w" + plain)
-    for size in range(1, _LONGEST_RUN + 1):
-        for at in range(len(edged) - size + 1):
-            yield _bucket(edged[at : at + size])
-    for letter in word[:_LONGEST_WORD]:
-        if not letter.isascii():
-            yield _bucket("c" + letter)
+    # Where each letter is a byte, the word is encoded as a whole: to encode each run costs more than to hash it.
+    said = edged.encode() if edged.isascii() else None
+    runs = (
+        map(said.__getitem__, _RUNS[len(edged)])
+        if said
+        else map(_encoded, map(edged.__getitem__, _RUNS[len(edged)]))
+    )
+    marked = (_encoded("c" + letter) for letter in word[:_LONGEST_WORD] if not letter.isascii())
+    return [one & (BUCKETS - 1) for one in map(zlib.crc32, chain((_encoded("w" + plain),), runs, marked))]
+
+
+_RUNS: Final = [
+    [slice(at, at + size) for size in range(1, _LONGEST_RUN + 1) for at in range(length - size + 1)]
+    for length in range(_LONGEST_WORD + 3)
+]
+"""By the length of a word with its edges, where its runs of letters stand."""
 
 
 def fit_of(words: Sequence[str], plains: Sequence[str]) -> dict[str, float]:
@@ -66,13 +76,13 @@ def fit_of(words: Sequence[str], plains: Sequence[str]) -> dict[str, float]:
 
 
 def _row(word: str, plain: str) -> _Row:
-    summed = _table()[list(pieces(word, plain))].sum(axis=0, dtype=np.int64)
+    summed = _table()[pieces(word, plain)].sum(axis=0, dtype=np.int64)
     row: _Row = np.round(summed / np.sqrt(min(len(word), _LONGEST_WORD))).astype(np.int64)
     return row
 
 
-def _bucket(piece: str) -> int:
-    return zlib.crc32(piece.encode("utf-8", "surrogatepass")) & (BUCKETS - 1)
+def _encoded(piece: str) -> bytes:
+    return piece.encode("utf-8", "surrogatepass")
 
 
 @cache

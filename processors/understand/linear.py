@@ -152,7 +152,7 @@ class Sums:
 
     def _weights(self, places: Ints) -> Weights:
         """By place, the weights of all columns."""
-        found = [table[places & mask] for table, mask in self._tables]
+        found = [table.take(places & mask, axis=0) for table, mask in self._tables]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     def _catch_up(self) -> None:
@@ -183,19 +183,19 @@ class Sums:
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)], axis=1)
             self._facts = np.concatenate([self._facts, np.zeros((room, 5), dtype=np.int64)])
 
-    def _totals(self, places: Sequence[tuple[int, ...]]) -> Ints:
+    def _totals(self, places: Sequence[tuple[int, ...]]) -> Weights:
         """By token, the sum of the weights at its places."""
         flat = np.fromiter(chain.from_iterable(places), dtype=np.int64)
         return _added(self._weights(flat), np.array(list(map(len, places)), dtype=np.int64))
 
 
-def _added(rows: Weights, sizes: Ints) -> Ints:
+def _added(rows: Weights, sizes: Ints) -> Weights:
     """The sums of so many rows each, one after the other."""
-    # A running sum may wrap around; the difference of two of them does so, too, and is right again.
-    summed = np.zeros((len(rows) + 1, rows.shape[1]), dtype=np.int32)
-    np.cumsum(rows, axis=0, dtype=np.int32, out=summed[1:])
-    ends = np.cumsum(sizes)
-    totals: Ints = summed[ends] - summed[ends - sizes]
+    totals = np.zeros((len(sizes), rows.shape[1]), dtype=np.int32)
+    some = np.flatnonzero(sizes)
+    if len(some):
+        begins = np.cumsum(sizes)[some] - sizes[some]
+        totals[some] = np.add.reduceat(rows, begins, axis=0, dtype=np.int32)
     return totals
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from processors.understand import features, linear
-from processors.understand.features import MAX_TOKENS, Reader, are_negated, cleaned
+from processors.understand.features import MAX_TOKENS, Reader, are_negated, cleaned, tokens_of
 from processors.understand.lexicon import Lexicon, lexicon_of, read
 from processors.understand.linear import (
     FOLDER,
@@ -98,6 +98,25 @@ def test_without_their_own_letters_words_are_the_same() -> None:
 def test_a_flood_is_read_up_to_its_bounds() -> None:
     ids, _ = Reader(Lexicon()).read(["😡 " * 5_000, "a b " * 50_000])
     assert len(ids) <= 2 * (MAX_TOKENS + 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " _ __ \u2028 ",
+        "_ a_b __c " * 200,
+        "so good!!!!! :-) xD xDe 8D #NeverAgain, @shop: 12:30 don't... <3",
+        "neeeeeee  looooool !!!!!! 😡😡😡😡😡 \u00a0 çok\u3000güzel\x1cdeğil",
+        "a&amp;b www.example.com/x,y it's.so_so ٣٤ 中文字 naïve²",
+    ],
+)
+def test_a_text_that_is_read_by_its_pieces_has_the_tokens_of_the_whole(text: str) -> None:
+    reader = Reader(Lexicon())
+    # The second time all pieces are known.
+    for _ in range(2):
+        ids, starts = reader.read(["one", text])
+        assert ids[starts[1] + 1 :].tolist() == [reader._place_of(token) for token in tokens_of(text)]
 
 
 def test_more_words_than_are_remembered_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
