@@ -50,6 +50,9 @@ def test_there_is_a_model_for_each_first_class_language() -> None:
         ("nl", "super snel geleverd en heel blij met het resultaat, top!", "positive"),
         ("ro", "cea mai proasta experienta, nu recomand nimanui, bataie de joc", "negative"),
         ("ro", "foarte mulțumită, produsul e excelent, recomand cu drag", "positive"),
+        ("tr", "Telefonum alev aldı", "negative"),
+        ("nl", "De keukenmachine vatte vlam", "negative"),
+        ("ro", "mașina de spălat a luat foc, au venit pompierii", "negative"),
     ],
 )
 def test_plain_sentences_are_labelled_as_people_would(language: str, text: str, label: str) -> None:
