@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from copy import copy
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
@@ -79,8 +78,10 @@ def install_guard(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RU
     guarded: list[BaseRoute] = []
     for route in app.router.routes:
         assert isinstance(route, Route | Mount), f"unknown kind of route: {route!r}"
-        # A copy: routers are made once and shared by every app of the process, a guard is this app's own.
-        mine = copy(route)
+        # A copy: routers are made once and shared by every app of the process, a guard is this app's own. `copy.copy` goes
+        # the way of pickle, which takes three times as long.
+        mine = type(route).__new__(type(route))
+        vars(mine).update(vars(route))
         found = {m: rules[m, mine.path] for m in methods_of(mine) if (m, mine.path) in rules}
         mine.app = Guard(mine.app, found, mine.path)
         guarded.append(mine)

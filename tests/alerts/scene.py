@@ -29,7 +29,7 @@ from tocsin.definitions.models import (
     Policy,
     Role,
 )
-from tocsin.definitions.repository import find, save
+from tocsin.definitions.repository import names, save
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -77,7 +77,7 @@ class Scene:
         )
         self.turns = Turns(self.store, "https://tocsin.example")
         with self.store.read() as conn:
-            self.monitor = find(conn, Monitor, "Lumo").id
+            self.monitor = next(id for id, name in names(conn, "monitor").items() if name == "Lumo")
 
     @property
     def now(self) -> datetime:
