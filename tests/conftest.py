@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import kinds, stores, workers
+from tests import kinds, workers
 from tests.contracts.examples import WIDE
-from tests.engines import EnginesUnavailable
+from tests.engines import ALL_ON_POSTGRES, EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
 from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
 from tests.story import copies
@@ -187,9 +187,12 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(autouse=True)
 def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
     """With TOCSIN_TEST_STORE=postgres, run every test that takes its store from `tests.stores` on PostgreSQL."""
-    if not stores.BY_ENVIRONMENT:
+    if not ALL_ON_POSTGRES:
         yield
         return
+    # It takes as long as the rest of a start, and the process that prints needs none of it.
+    from tests import stores
+
     with stores.on_postgres(request.getfixturevalue("postgres")):
         yield
 

