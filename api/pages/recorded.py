@@ -56,6 +56,7 @@ MENTIONS: Final = (
     "a line of over {n} values; a post has some hundreds",
     "a line of {n} bytes is over the limit of {most}",
     "not UTF-8: byte {n} is {hex}",
+    "the JSON is nested on more than {n} levels",
     "not JSON: {why} at character {n}",
     "not JSON: {why}",
     "not CSV: {why}",
