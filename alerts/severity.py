@@ -3,9 +3,9 @@
 The engine may raise a severity, never lower it. A learning baseline arms only the triggers. A share needs a complete
 window. The product leaves some choices open; this module decides them:
 
-- a trigger is SEV1 when at least three people say it, or when one person does while the conditions of SEV2 hold; one or
-  two people who say it make a spike SEV3, and of the first window that is over a SEV4; where nothing is over they raise
-  nothing, for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
+- a trigger is SEV1 when at least three people say it, or when one person does while the conditions of SEV2 hold. One or two
+  people who say it make a spike a SEV3, and the first window that is over a SEV4. Where nothing is over they raise nothing,
+  for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
 - the second window of the spike need not be over. It is enough that its last hour alone is as high as an alert needs, or that
@@ -15,14 +15,14 @@ window. The product leaves some choices open; this module decides them:
   (`processors.detection.trigger_habit`);
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
 - a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal (`thin`),
-  for it may have begun to listen just now: its alert is a SEV4 that says so, unless a trigger, a well-known author or a
+  for it may have begun to listen just now. Its alert is a SEV4 that says so, unless a trigger, a well-known author or a
   first-rank outlet speaks;
 - a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
 - a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30 minutes.
   An alert that the reposts of one text carry (`one_text`) is no SEV1 by lasting, and counts as being on the network of that
   text alone;
-- a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are; with the
-  share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3, and SEV2 asks for volume;
+- a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are. With the
+  share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3. SEV2 asks for volume;
 - a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.
 """
 

@@ -28,10 +28,12 @@ Named = tuple[str, float, float]
 
 
 class Holidays(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a monitor's holidays were like. `days` has the holidays among the days behind the expectation: the ordinal of each,
-    its name, the level before it, and its factor, which is what was due as a multiple of that level, and once it is over what
-    came, or less. `off` is the fading sum of the log factors of those that are over, and `n` their number. `names` has both for
-    each name, the newest last.
+    """What a monitor's holidays were like.
+
+    `days` has the holidays among the days behind the expectation: the ordinal of each, its name, the level before it, and its
+    factor. The factor is what was due as a multiple of that level; once the holiday is over, it is what came, or less. `off` is
+    the fading sum of the log factors of those that are over, and `n` their number. `names` has both for each name, the newest
+    last.
     """
 
     days: tuple[tuple[int, str, float, float], ...] = ()

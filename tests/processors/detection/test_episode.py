@@ -32,8 +32,8 @@ def told(*windows: dict[str, Any]) -> tuple[Episode, list[str | None]]:
 
 
 def test_a_window_a_hair_below_the_limit_confirms_the_one_before_it() -> None:
-    # Southwest, 17 February 2015: 34 mentions in an hour where 1.4 were due, then 38; the alert waited for a second window that
-    # is over, while the talk stayed at ten times what was due for hours, and was given up when that calmed.
+    # Southwest, 17 February 2015: 34 mentions in an hour where 1.4 were due, then 38. The alert waited for a second window that
+    # is over, while the talk stayed at ten times what was due for hours. When that calmed, the alert was given up.
     episode, news = told(OVER, A_HAIR_BELOW, A_HAIR_BELOW)
     assert news == ["over", "over", None]
     assert episode.windows_over == 2
