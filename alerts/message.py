@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row
 
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
-from alerts.story import headline, negatives
+from alerts.story import headline, negatives_below
 from alerts.words import Words, words_for
 from tocsin.core.clock import iso
 from tocsin.core.facets import common
@@ -216,13 +216,12 @@ def _claim(alert: Alert, words: Words) -> str:
 
 
 def _below(alert: Alert, top: Sequence[Mapping[str, Any]], words: Words) -> str:
-    """What stands below the headline: how many are negative, where the headline does not say it, and the most seen post that
+    """What stands below the headline: how many are negative, where the headline had no room for it, and the most seen post that
     is not the brand's own.
     """
-    kind = SIGNAL_KINDS.of(alert.kind)
-    if kind.unheard:
+    if SIGNAL_KINDS.of(alert.kind).unheard:
         return ""
-    said = [] if kind.is_share else [negatives(alert.the_evidence, words)]
+    said = [negatives_below(alert, words)]
     said += [f"“{one_line(post['text'], QUOTED)}”" for post in top[:1] if post["text"] != NO_LONGER_KEPT]
     return " · ".join(one for one in said if one)
 

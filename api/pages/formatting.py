@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from alerts.alert import Alert
 from alerts.reasons import reason_of
-from alerts.story import story_line
+from alerts.story import negatives_below, story_line
 from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded, refusal_in
@@ -142,6 +142,10 @@ class Formatter:
     def story(self, alert: Alert) -> str:
         """The subject of the alert on one line, as its notices say it."""
         return story_line(alert, Words(self.language, self.zone.key))
+
+    def negatives_below(self, alert: Alert) -> str:
+        """How many are negative, where `story` had no room for it."""
+        return negatives_below(alert, Words(self.language, self.zone.key))
 
     def means(self, kind: str) -> str:
         """The name of a kind of signal."""

@@ -32,7 +32,6 @@ from api.pages.readiness import NotReady
 from api.pages.terms import DISMISSALS, SEVERITIES, SHAPES
 from api.pages.wanted import cookie_of
 from api.state import AppState, state_of, visitor_of
-from tocsin.core.signal import Evidence
 from tocsin.definitions.models import known_zone
 from tocsin.definitions.repository import stored_definition
 from tocsin.health.disk import disk_trouble
@@ -113,7 +112,6 @@ def render(
             path=ctx.request.url.path,
             now=fmt.now,
             charts=charts,
-            scored=scored,
             field_value=partial(field_value, fmt),
             lesson=lesson_of if ctx.banner.mode == "demo" else _no_lesson,
             severities=SEVERITIES,
@@ -136,11 +134,6 @@ def render(
 
 def _no_lesson(_: object) -> None:
     """Outside the demo an alert teaches nothing but itself."""
-
-
-def scored(evidence: Evidence) -> int:
-    """How many mentions of the window have a tone."""
-    return evidence.negative + evidence.neutral + evidence.positive
 
 
 @cache

@@ -18,7 +18,7 @@ from alerts import directory
 from alerts.alert import Alert
 from alerts.on_call import calendar_title, shifts
 from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
-from alerts.story import headline, negatives
+from alerts.story import headline, negatives_below
 from alerts.views import Wanted, find_alerts
 from alerts.words import Words, words_for
 from api.auth.keys import principal_of_address
@@ -154,9 +154,8 @@ def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
 
 
 def _tone(alert: Alert, words: Words) -> str:
-    """How many are negative, where the headline does not say it."""
-    evidence = alert.readable_evidence
-    return negatives(evidence, words) if evidence and not alert.signal.is_share else ""
+    """How many are negative, where the headline had no room for it."""
+    return negatives_below(alert, words) if alert.readable_evidence else ""
 
 
 def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:

@@ -6,16 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
-from alerts.story import headline, in_a_headline
+from alerts.story import MOST, headline, in_a_headline, negatives_below
 from alerts.words import words_for
 from tests.alerts.scene import Scene, write_mention
 from tocsin.core.signal import Agreement, Evidence, TopMention
 from tocsin.store import schema as s
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TONE = {"negative": 40, "neutral": 6, "positive": 4, "negative_share": 0.8}
 
 
 def evidence(count: int, facets: dict[str, dict[str, int]]) -> Evidence:
@@ -51,6 +53,7 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
         shown = {
             "window_start": scene.now - timedelta(minutes=15),
             "peak": 33,
+            **TONE,
             "outlets": ["news.example"],
             "first_heard": {"network": ["press"], "lang": ["ro"]},
             "agrees": [Agreement("reach", 6.0, 1.0, 0.0, 0.0, 0.0, 300.0)],
@@ -60,7 +63,7 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
         text = scene.notices()[0].body["text"]
     finally:
         scene.store.close()
-    assert text.startswith("SEV2 Lumo: 5x the expected talk in 15 min, peak 33 in 5 min\n")
+    assert text.startswith("SEV2 Lumo: 5x expected in 15 min, 40 of 50 scored negative, peak 33 in 5 min\n")
     assert "Also: heard far\nFirst heard here: press, ro\nWell known: news.example\n" in text
 
 
@@ -69,7 +72,7 @@ def test_a_headline_says_what_drives_it_and_compares_with_nothing_while_that_is_
 ) -> None:
     scene = Scene(tmp_path)
     try:
-        said = {"terms": [("smoke", 20), ("baterie", 9), ("lamp", 4)], "observed": 56.0, "peak": 30}
+        said = {"terms": [("smoke", 20), ("baterie", 9), ("lamp", 4)], "observed": 56.0, "peak": 30, **TONE}
         scene.signal(
             "over",
             evidence=said,
@@ -87,16 +90,133 @@ def test_a_headline_says_what_drives_it_and_compares_with_nothing_while_that_is_
         )
     finally:
         scene.store.close()
-    assert in_a_headline(alert) == "SEV1 Lumo: 56 mentions in 5 min, trigger: data breach, safety"
-    assert in_a_headline(driven) == "SEV1 Lumo: 5.6x the expected talk in 5 min, driver: smoke, baterie"
+    assert in_a_headline(alert) == (
+        "SEV1 Lumo: 56 mentions in 5 min, trigger: data breach, safety, 40 of 50 scored negative"
+    )
+    assert in_a_headline(driven) == (
+        "SEV1 Lumo: 5.6x expected in 5 min, 40 of 50 scored negative, about: smoke, baterie"
+    )
     assert (
         headline(driven, turkish)
-        == "SEV1 Lumo: 5 dk içinde konuşma beklenenin 5,6 katı, konusu: smoke, baterie"
+        == "SEV1 Lumo: beklenenin 5,6 katı (5 dk), 50 puanlananda 40 olumsuz, konusu: smoke, baterie"
     )
-    # What it is about outlives the peak.
-    assert "peak 30 in 5 min, driver: smoke" in in_a_headline(replace(long, monitor="Lumo"))
-    assert in_a_headline(long).endswith("talk in 60 min, driver: smoke, baterie")
+    # How many are negative needs room before the peak, and the peak before the terms.
+    assert in_a_headline(replace(long, monitor="Lumo")).endswith(
+        "40 of 50 scored negative, peak 30 in 5 min, about: smoke, baterie"
+    )
+    assert in_a_headline(replace(long, monitor=long.monitor[:20])).endswith(
+        "in 60 min, 40 of 50 scored negative, peak 30 in 5 min, about: smoke"
+    )
+    assert in_a_headline(long).endswith("in 60 min, 40 of 50 scored negative, about: smoke")
+    longer = replace(long, monitor=f"{long.monitor} in all shops")
+    assert in_a_headline(longer).endswith("in 60 min, 40 of 50 scored negative")
     assert in_a_headline(replace(alert, evidence={"of": "another version"})) == "Lumo"
+
+
+@pytest.mark.parametrize(
+    ("language", "volume", "share"),
+    [
+        (
+            "en",
+            "SEV1 Lumo Home: 11x expected in 60 min, trigger: safety, violence, 33 of 67 scored negative, "
+            "peak 30 in 5 min",
+            "SEV3 Lumo Home: 49% negative in 60 min, usually 20%, 33 of 67 scored negative, "
+            "peak 30 mentions in 5 min",
+        ),
+        (
+            "tr",
+            "SEV1 Lumo Home: beklenenin 11 katı (60 dk), alarm: güvenlik, 67 puanlananda 33 olumsuz, "
+            "en çok 30 (5 dk)",
+            "SEV3 Lumo Home: %49 olumsuz (60 dk), olağanı %20, 67 puanlananda 33 olumsuz, "
+            "en çok 30 bahsetme (5 dk)",
+        ),
+        (
+            "nl",
+            "SEV1 Lumo Home: 11x het verwachte in 60 min, alarm: veiligheid, 33 negatief van 67 met toon, "
+            "piek 30 in 5 min",
+            "SEV3 Lumo Home: 49% negatief in 60 min, normaal 20%, 33 negatief van 67 met toon, "
+            "over: smoke, battery",
+        ),
+        (
+            "ro",
+            "SEV1 Lumo Home: 11x așteptările în 60 min, alarmă: siguranță, 33 negative din 67 evaluate, "
+            "vârf 30 în 5 min",
+            "SEV3 Lumo Home: 49 % negative în 60 min, de obicei 20 %, 33 negative din 67 evaluate, "
+            "despre: smoke, battery",
+        ),
+    ],
+)
+def test_a_headline_has_window_peak_and_how_many_of_how_many_in_every_language(
+    tmp_path: Path, language: str, volume: str, share: str
+) -> None:
+    scene = Scene(tmp_path)
+    try:
+        said = {
+            "window_start": scene.now - timedelta(hours=1),
+            "observed": 112.0,
+            "peak": 30,
+            "terms": [("smoke", 20), ("battery", 9)],
+            "negative": 33,
+            "neutral": 30,
+            "positive": 4,
+            "negative_share": 0.49,
+            "negative_baseline": 0.2,
+        }
+        scene.signal("over", evidence=said, triggers={"safety": 4, "violence": 3}, voices=20)
+        scene.signal("over", kind="negativity", evidence=said)
+        scene.step()
+        alerts = [replace(scene.alert(kind), monitor="Lumo Home") for kind in ("volume", "negativity")]
+    finally:
+        scene.store.close()
+    spoken = words_for(language, "UTC")
+    lines = [headline(replace(one, severity=n), spoken) for one, n in zip(alerts, (1, 3), strict=True)]
+    assert lines == [volume, share]
+    assert max(map(len, lines)) <= MOST and [negatives_below(one, spoken) for one in alerts] == ["", ""]
+
+
+def test_parts_of_a_headline_leave_one_by_one_and_how_many_are_negative_goes_to_the_line_below(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    try:
+        said = {"window_start": scene.now - timedelta(hours=1), "observed": 56.0, "peak": 30, **TONE}
+        triggers = {"safety": 9, "violence": 4}
+        scene.signal("over", evidence=said, triggers=triggers, voices=20)
+        scene.step()
+        alert, english = scene.alert(), words_for("en", "UTC")
+    finally:
+        scene.store.close()
+    whole = "5.6x expected in 60 min, trigger: safety, violence, 40 of 50 scored negative, peak 30 in 5 min"
+    told = [
+        whole,
+        whole.replace(", violence", ""),
+        whole.replace(", violence", "").replace(", peak 30 in 5 min", ""),
+        "5.6x expected in 60 min, trigger: safety",
+    ]
+    for line in told:
+        # The longest name that leaves room for this line.
+        named = replace(alert, monitor="x" * (MOST - len(f"SEV1 : {line}")))
+        assert headline(named, english) == f"SEV1 {named.monitor}: {line}"
+        below = "" if "scored negative" in line else "80% negative (40 of 50 scored)"
+        assert negatives_below(named, english) == below
+    assert headline(replace(alert, monitor="x" * 90), english).endswith("xx: 5.6x expecte…")
+
+
+def test_what_is_usual_is_named_where_it_is_known(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        usual = {**TONE, "negative_baseline": 0.3}
+        scene.signal("over", kind="negativity", evidence=usual)
+        scene.signal("over", kind="flood", evidence={"observed": 34.0, "expected": 4.0}, score=6.0)
+        scene.step()
+        tone, flood = scene.alert("negativity"), scene.alert("flood")
+    finally:
+        scene.store.close()
+    assert "80% negative in 5 min, usually 30%, 40 of 50 scored negative" in in_a_headline(tone)
+    assert in_a_headline(flood).endswith("one text by 34 authors in 5 min, usually 4")
+    for young in ("learning", "thin"):
+        assert "usually" not in in_a_headline(replace(tone, facts={**tone.facts, young: True}))
+    assert "usually" not in in_a_headline(replace(flood, facts={**flood.facts, "learning": True}))
 
 
 def test_an_article_is_shown_with_its_title_before_its_text(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: P
     assert alert in run("alerts", "list") and "SEV2" in run("alerts", "list")
     assert msgspec.json.decode(run("alerts", "list", "--json"))["id"] == alert
     shown = run("alerts", "show", alert)
-    assert "\nSEV2 Lumo: 5x the expected talk in 5 min" in shown
+    assert "\nSEV2 Lumo: 5x expected in 5 min" in shown
     assert "observed 50, expected 10 (6 to 15)" in shown and "page to ada by email: queued" in shown
     assert f"{alert} is acknowledged, in the hands of ada" in run("alerts", "ack", alert, "--as", "ada")
     assert "in the hands of ada" in run("alerts", "ack", alert)

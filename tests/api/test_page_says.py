@@ -171,7 +171,7 @@ def test_nothing_is_called_usual_while_a_monitor_learns_nor_tenfold_once_it_is_m
         conn.execute(update(s.alerts).where(a.id == "al_crisis").values(facts=encoded))
     shown = words(page(signed_in(night), "/alerts/al_crisis"))
     assert "Usual:" not in shown and "not known yet" in shown and "ten times" not in shown
-    assert "126 of 203 scored are negative" in shown
+    assert "126 of 203 scored negative" in shown
 
 
 def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: SeededApp) -> None:
@@ -204,15 +204,15 @@ def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: 
     trigger = next(iter(told["figures"]["triggers"]))
     assert f"trigger: {trigger}" in mail.subject and "peak 61 in 5 min" in mail.subject
     assert "126 of 203 scored" in mail.body["text"]
-    # What a lock screen shows below the subject says more than the subject: how many are negative, and the top post.
+    # What a lock screen shows below the subject says more than the subject: the top post, and no figure once more.
     first, below, *_ = mail.body["text"].splitlines()
-    assert first == mail.subject and below.startswith("62% negative (126 of 203 scored) · “")
+    assert "126 of 203 scored negative" in first and first == mail.subject and below.startswith("“")
     assert mail.body["html"].index(escape(below)) < mail.body["html"].index("<h1")
     assert re.search(r" in \d+ min", mail.subject)
     line = mail.subject.removeprefix(f"SEV{alert.severity} {alert.monitor}: ")
     for path in ("/", "/alerts", "/alerts/al_crisis"):
         shown = words(page(client, path))
-        assert "126 of 203 scored are negative" in shown and line in shown, path
+        assert "126 of 203 scored negative" in shown and line in shown, path
         assert re.search(r"\d\d:\d\d ?– ?\d\d:\d\d", shown), "the window has both its ends"
         assert "#orvane · 126 of 203 scored" not in shown, "a share of negatives is told once"
     assert line in words(client.get(f"/wall/{token_of(night, 'wall')}").text)

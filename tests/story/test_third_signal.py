@@ -153,7 +153,7 @@ def test_it_becomes_an_alert_and_a_notice_in_its_own_words(world: World) -> None
     alert = world.scene.alert("babel")
     assert (alert.status, alert.severity) == ("firing", 3)
     [notice] = [one for one in world.scene.notices() if one.alert_id == alert.id]
-    assert notice.subject == "SEV3 Lumo: 75% unscored in 5 min"
+    assert notice.subject == "SEV3 Lumo: 75% unscored in 5 min, usually 10%, 36 of 36 scored negative"
     assert "Seen 75% in 5 min, expected 10% (38%-88%)" in notice.body["text"]
 
 
@@ -162,7 +162,7 @@ def test_the_page_shows_it(world: World) -> None:
     alert, (browser, _) = world.scene.alert("babel"), world.session("ada")
     page = browser.get(f"/alerts/{alert.id}", headers={"Accept": "text/html"}).text
     assert "more in languages that nobody scores" in page
-    assert "75% unscored, 10% is usual" in browser.get("/", headers={"Accept": "text/html"}).text
+    assert "75% unscored in 5 min, usually 10%" in browser.get("/", headers={"Accept": "text/html"}).text
     observed = page.split("<dt>Observed</dt><dd>")[1]
     assert observed.startswith("75%")
 

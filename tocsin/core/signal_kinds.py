@@ -73,6 +73,8 @@ class SignalKind:
     watch: bool = False
     # Its headline names the window.
     headline_spans: bool = True
+    # The story line tells what is usual after its headline, as it does of every share.
+    says_usual: bool = False
     # The text of the page's lists where the one of its unit would not fit.
     claims: str | None = None
     # What the demo says beside an alert of this kind that is a watch, whatever its figures are. The page translates it.
@@ -105,8 +107,17 @@ class SignalKind:
             )
         if evidence.expected <= 0:
             return Sentence("{n} {counted}", n=round(evidence.observed), counted=Sentence(self.counted))
-        times = evidence.observed / evidence.expected
+        times = _times(evidence)
         return Sentence("{times}x the expected {counted}", times=times, counted=Sentence(self.counted))
+
+    def usual_of(self, evidence: Evidence) -> float | None:
+        """What is usual, for the story line; a `Percentage` of a share. None where that is not known, and for kinds whose
+        headline compares by itself.
+        """
+        usual: float | None = getattr(evidence, self.figures[1])
+        if not usual or not (self.is_share or self.says_usual):
+            return None
+        return Percentage(usual) if self.is_share else usual
 
 
 class SignalKinds:
@@ -155,25 +166,27 @@ class SignalKinds:
         self.judged = tuple(one for one in self if one.detector is not None)
 
 
+def _times(evidence: Evidence) -> float:
+    """Observed over expected; whole numbers from ten on."""
+    ratio = evidence.observed / evidence.expected
+    return ratio if ratio < 10 else round(ratio)
+
+
 def _times_the_talk(evidence: Evidence) -> str:
     if evidence.expected <= 0:
         seen = round(evidence.observed)
         return Sentence("one mention") if seen == 1 else Sentence("{n} mentions", n=seen)
-    ratio = evidence.observed / evidence.expected
-    return Sentence("{times}x the expected talk", times=ratio) if ratio >= 1 else Sentence("talk is unusual")
+    if evidence.observed < evidence.expected:
+        return Sentence("talk is unusual")
+    return Sentence("{times}x expected", times=_times(evidence))
 
 
 def _share_of_negatives(evidence: Evidence) -> str:
-    share, scored = evidence.negative_share, evidence.negative + evidence.neutral + evidence.positive
-    if share is None:
-        return Sentence("turning negative")
-    if not scored:
-        return Sentence("{share} negative", share=Percentage(share))
-    return Sentence(
-        "{share} negative ({n} of {scored} scored)",
-        share=Percentage(share),
-        n=evidence.negative,
-        scored=scored,
+    share = evidence.negative_share
+    return (
+        Sentence("turning negative")
+        if share is None
+        else Sentence("{share} negative", share=Percentage(share))
     )
 
 
@@ -287,6 +300,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             absorbed_by=VOLUME,
             counted="authors of one text",
             headline=_one_text,
+            says_usual=True,
             claims="one text by {observed} authors, {expected} on a usual day",
             watch=True,
         ),
