@@ -96,7 +96,7 @@ def _value(text: str) -> Any:
     """A list, an object, true, false or null as JSON; everything else as it stands."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return found if found is None or isinstance(found, bool | list | dict) else text
 

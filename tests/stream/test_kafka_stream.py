@@ -21,6 +21,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions
 from kafka.errors import KafkaError
+from structlog.testing import capture_logs
 
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.stream import NOW, read
@@ -28,6 +29,7 @@ from tests.engines.kafka import Cluster
 from tests.story.live import until
 from tocsin.core.errors import StreamFull, StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
+from tocsin.stream.kafka import capacity
 from tocsin.stream.kafka.capacity import limits_of
 from tocsin.stream.kafka.engine import KafkaStream
 from tocsin.stream.kafka.unpacking import MOST_UNPACKED
@@ -36,6 +38,7 @@ from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS
 
 ROOT = Path(__file__).parents[2]
 MakeStream = Callable[..., KafkaStream]
+SMALL = {"max_bytes": 2 * 1024**2, "partitions": 1, "compression": "none"}
 
 
 @pytest.fixture
@@ -170,12 +173,10 @@ def test_appends_are_refused_while_half_of_what_a_partition_keeps_is_unread(make
         asked.append(f"{cluster} {topic}")
         return read_to
 
-    small = {"max_bytes": 2 * 1024**2, "partitions": 1, "compression": "none"}
-    stream = make_stream(settings=small, topics={MENTIONS: 1}, read_so_far=read_so_far)
-    lots = [(0, os.urandom(MAX_RECORD_BYTES)) for _ in range(3)]
-    stream.append(MENTIONS, lots, NOW)
+    stream = make_stream(settings=SMALL, topics={MENTIONS: 1}, read_so_far=read_so_far)
+    stream.append(MENTIONS, [(0, os.urandom(MAX_RECORD_BYTES)) for _ in range(3)], NOW)
     assert asked == [f"{stream.cluster} {MENTIONS}"]
-    other = make_stream(settings=small, read_so_far=read_so_far)
+    other = make_stream(settings=SMALL, read_so_far=read_so_far)
     with pytest.raises(StreamFull, match="half of the 2097152 bytes that partition 0 of mentions may keep"):
         other.append(MENTIONS, [(0, b"one more")], NOW)
     with pytest.raises(StreamFull, match="try again"):
@@ -189,6 +190,17 @@ def test_appends_are_refused_while_half_of_what_a_partition_keeps_is_unread(make
         except StreamFull:
             time.sleep(0.1)
     assert stream.end_offsets(MENTIONS) == {0: 4}
+
+
+def test_untold_sizes_are_named_once(make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account without the right to describe the cluster gets no sizes, nor does any where a broker's disk failed."""
+    monkeypatch.setattr(capacity, "_sizes", lambda admin, name: {})
+    monkeypatch.setattr(capacity, "LOOK_EVERY_S", 0.0)
+    stream = make_stream(settings=SMALL, topics={MENTIONS: 1}, read_so_far=lambda cluster, topic: {})
+    with capture_logs() as logs:
+        for _ in range(4):
+            stream.append(MENTIONS, [(0, os.urandom(MAX_RECORD_BYTES))], NOW)
+    assert [one["partitions"] for one in logs if "no broker tells how large" in one["event"]] == [[0]]
 
 
 def test_appends_are_refused_while_something_unread_is_older_than_half_of_what_is_kept(

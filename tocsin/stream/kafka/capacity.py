@@ -45,6 +45,7 @@ class Capacity:
         self._look_at: dict[str, float] = {}
         self._full: dict[str, str] = {}
         self._limits: dict[str, tuple[float, _Limits]] = {}
+        self._untold: set[str] = set()
 
     def check(self, topic: str) -> None:
         """Raises `StreamFull`."""
@@ -76,6 +77,7 @@ class Capacity:
             return ""
         if limits.bytes is not None:
             sizes = topics.ask(lambda admin: _sizes(admin, topics.name_of(topic)))
+            self._warn_where_untold(topic, [p for p, count in unread.items() if count > 0 and p not in sizes])
             for partition, count in unread.items():
                 kept = end[partition] - first[partition]
                 if kept > 0 and 2 * sizes.get(partition, 0) * count > limits.bytes * kept:
@@ -88,6 +90,19 @@ class Capacity:
                 if unread[partition] > 0 and max(first[partition], read.get(partition, 0)) < oldest:
                     return f"what is older than half of the time that {topic} is kept"
         return ""
+
+    def _warn_where_untold(self, topic: str, partitions: list[int]) -> None:
+        """Say once that nothing refuses appends before Kafka drops unread records; and once more after sizes were told."""
+        if not partitions:
+            self._untold.discard(topic)
+        elif topic not in self._untold:
+            self._untold.add(topic)
+            log.warning(
+                "no broker tells how large partitions are on disk, so appends are not refused when Kafka is about to drop "
+                "unread records: this account needs the right to describe the cluster (docs/engines.md)",
+                topic=topic,
+                partitions=partitions[:10],
+            )
 
     def _limits_of(self, topic: str) -> _Limits:
         """The topic's limits. Kafka's tools may change them, so they are asked for now and then."""
@@ -122,7 +137,10 @@ def limits_of(admin: KafkaAdminClient, name: str) -> _Limits:
 
 
 def _sizes(admin: KafkaAdminClient, name: str) -> dict[int, int]:
-    """Bytes on disk of each partition's largest replica. Empty where this account has no right to ask."""
+    """Bytes on disk of each partition's largest replica.
+
+    Empty where this account has no right to ask, and where the broker cannot tell the sizes of a folder.
+    """
     sizes: dict[int, int] = {}
     for broker in admin.describe_log_dirs([name]):
         for folder in broker["log_dirs"]:
