@@ -48,7 +48,7 @@ FAULTS: Final = {
     "secret": "A secret is a line of text, or env:NAME. A file must lie in a folder that ingest.allowed_folders names.",
     "no_mail": "No mail server is set: an administrator sets one under Settings, or choose another way.",
     "taken": "You have this channel already.",
-    "gone": "The channel that you change is there no more: load the page again.",
+    "gone": "The channel that you change is no longer there: load the page again.",
     "many": "Too many test pages within an hour: try again later.",
 }
 

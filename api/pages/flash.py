@@ -43,7 +43,7 @@ DONE = {
     "wrong_code": "That is not the code that was sent, or its ten minutes are over.",
     "key_ended": "The key opens nothing any more.",
     "handed": "Handed over. The calendar shows it.",
-    "removed": "Taken out.",
+    "removed": "Removed.",
     "rang": "It rang. You are woken when it matters.",
     "paged": "A test page is on its way to each of your channels.",
     "silent": "Nothing came: what may be wrong stands below.",

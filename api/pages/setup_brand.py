@@ -137,7 +137,7 @@ def _query(
     own = form.get("own", "").strip()
     if not hears and not own:
         return "", {
-            "name": ctx.fmt.translate("Nothing in this name can be looked for: it needs letters or digits.")
+            "name": ctx.fmt.translate("Nothing in this name can be searched for: it needs letters or digits.")
         }
     parts = [one.text for one in hears if one.ticked] + ([f"({own})"] if own else [])
     query = query_of(parts, [one.text for one in leaves_out if one.ticked])

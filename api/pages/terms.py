@@ -67,7 +67,7 @@ IMPORTS = {
     "done": "done",
     "failed": "failed",
     "cancelled": "cancelled",
-    "undone": "taken out again",
+    "undone": "undone",
 }
 RETENTION = {
     "samples": "sample of what matched nothing",
@@ -154,7 +154,7 @@ FIELDS = {
     "teams": "Teams",
     "expected_every_minutes": "Minutes in which something should come (optional)",
 }
-IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
+IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Undoing an import"}
 IMPORT_COUNTS = {
     "read": "rows read",
     "stored": "new and matched by a monitor",

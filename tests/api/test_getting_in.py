@@ -308,9 +308,7 @@ def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house
         house.store.insert_new(conn, s.health, [row | {"detail": {"why": "no post of klaas since Monday"}}])
     for place in (*unsaid, "/monitors"):
         shown = words(page(stranger, ADDRESSES[place].format(**ids), 401 if place == "/monitors" else 200))
-        assert (
-            "NOT READY This installation would wake nobody, or does not hear everything, just now." in shown
-        )
+        assert "NOT READY Just now this installation would wake nobody, or does not hear everything." in shown
         assert not any(one in shown for one in ("forum-of-ours", "klaas", "policy", "BLIND")), place
     assert "forum-of-ours" in words(page(root, "/settings"))
     assert "NOT READY" in words(str(root.get("/monitors/nothing").text))
@@ -429,7 +427,7 @@ def test_an_admin_adds_a_channel_for_somebody_that_pages_once_its_code_was_typed
     with house.store.read() as conn:
         assert find(conn, Person, "p_ada").value.channels == ()
     press(admin, "/people/p_ada", "channels", **asked)
-    assert "Taken out." in press(admin, "/people/p_ada", f"waiting/{key}/drop")[1]
+    assert "Removed." in press(admin, "/people/p_ada", f"waiting/{key}/drop")[1]
     assert key not in page(admin, "/people/p_ada")
     csrf = re.search(r'name="csrf" value="([^"]+)"', page(signed_in(house), "/me"))[1]  # type: ignore[index]
     assert signed_in(house).post("/people/p_pim/channels", {"csrf": csrf, **asked}).status_code == 403
@@ -462,7 +460,7 @@ def test_a_changed_address_takes_the_old_ones_place_once_its_code_was_typed(hous
     wrong = press(client, "/me", "channels", kind="email", to="nobody", replaces=replaces)
     assert wrong[0] == 422 and "In place of old@orvane.example" in words(wrong[1])
     gone = press(client, "/me", "channels", kind="email", to="a@b.example", replaces="ctc_x")
-    assert gone[0] == 422 and "there no more" in gone[1]
+    assert gone[0] == 422 and "no longer there" in gone[1]
     key = changed_by(client, house, "/me", replaces, "new@orvane.example")
     assert channels() == ["old@orvane.example", None], "the old one pages until then"
     delivered(house, phone)

@@ -121,13 +121,13 @@ def test_the_page_shows_the_columns_takes_the_correction_and_follows_the_job(tmp
         work(night.store, night.clock, night.runtime.settings)
         with night.store.read() as conn:
             brought = imports.listed(conn)[0]
-        assert "Take it out again" not in page(ada, f"/imports/{brought.id}")
+        assert "Undo the import" not in page(ada, f"/imports/{brought.id}")
         root = signed_in(night, "p_root")
         shown = page(root, f"/imports/{brought.id}")
         found = CSRF.search(shown)
-        assert found and "Take it out again" in shown
+        assert found and "Undo the import" in shown
         status, shown = send(root, f"/imports/{brought.id}/undo", {"csrf": found[1]})
-        assert status == 303 and "Taking out" in shown
+        assert status == 303 and "Undoing an import" in shown
         assert send(ada, f"/imports/{imports_id(night)}/cancel", csrf)[0] == 303
         assert (folder / "report.csv").exists()
 

@@ -77,7 +77,7 @@ def test_a_passkey_is_made_named_used_without_a_name_and_taken_out(house: Seeded
     assert page(again, "/me")
     id = re.search(r"/me/passkeys/(pky_\w+)/remove", page(again, "/me"))[1]  # type: ignore[index]
     assert "the old one" in press(again, "/me", f"passkeys/{id}/name", name="the old one")[1]
-    assert "Taken out." in press(again, "/me", f"passkeys/{id}/remove")[1]
+    assert "Removed." in press(again, "/me", f"passkeys/{id}/remove")[1]
     assert press(again, "/me", f"passkeys/{id}/remove")[0] == 404
     assert signing_in(house, device)[1] == 403
     [added], [removed] = audited(house, "passkey.added"), audited(house, "passkey.removed")
@@ -112,7 +112,7 @@ def test_whoever_lost_their_device_gets_in_by_mail_and_makes_a_new_passkey(house
     path = LINK.search(phone.got[-1].text)
     assert path and ada.post(path[0]).status_code == 303
     id = re.search(r"/me/passkeys/(pky_\w+)/remove", page(ada, "/me"))[1]  # type: ignore[index]
-    assert "Taken out." in press(ada, "/me", f"passkeys/{id}/remove")[1]
+    assert "Removed." in press(ada, "/me", f"passkeys/{id}/remove")[1]
     assert signing_in(house, lost)[1] == 403, "whoever found the device stays out"
     assert registered(ada, new, "the new one") == "/me?done=passkey_kept#passkeys"
     assert signing_in(house, new)[1] == 303
@@ -222,10 +222,10 @@ def test_an_admin_takes_the_passkeys_of_a_person_out_on_the_page(house: SeededAp
     device = Authenticator()
     registered(signed_in(house), device)
     admin = signed_in(house, "p_root")
-    assert "Take all passkeys out" in page(admin, "/people/p_ada")
+    assert "Remove all passkeys" in page(admin, "/people/p_ada")
     status, shown = press(admin, "/people/p_ada", "passkeys/remove")
     assert status == 303 and "no passkey any more" in shown
-    assert "Take all passkeys out" not in page(admin, "/people/p_ada") and signing_in(house, device)[1] == 403
+    assert "Remove all passkeys" not in page(admin, "/people/p_ada") and signing_in(house, device)[1] == 403
 
 
 def test_passkeys_are_listed_and_taken_out_over_the_api(world: World) -> None:

@@ -264,7 +264,7 @@ def test_the_page_lists_searches_and_goes_on_where_there_is_more(talk: World) ->
 
 def test_the_page_says_what_cannot_be_looked_for_and_shows_no_markup_of_others(talk: World) -> None:
     status, shown = on_the_page(talk, q="?!<script>alert(1)</script>" + "x" * 300)
-    assert (status, "This cannot be looked for." in shown, "<script>alert" in shown) == (422, True, False)
+    assert (status, "This cannot be searched for." in shown, "<script>alert" in shown) == (422, True, False)
     talk.store_mention("x", "<b>bold</b> claim", talk.now)
     _, shown = on_the_page(talk, q="bold claim", label="odd")
     assert "&lt;b&gt;bold&lt;/b&gt; claim" in shown

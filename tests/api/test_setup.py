@@ -84,7 +84,7 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     client, name = signed_in(home, "p_root"), "Orvane & Co"
     assert post(client, "/setup/brand", name=" ")[0] == 422
     status, shown = post(client, "/setup/brand", name="(((")
-    assert status == 422 and "Nothing in this name can be looked for" in shown
+    assert status == 422 and "Nothing in this name can be searched for" in shown
     status, shown = post(client, "/setup/brand", name=name, handles="@orvane")
     assert status == 200 and "&#34;Orvane &amp; Co&#34;" in shown and "Nothing has been heard yet" in shown
     ticks = dict.fromkeys(re.findall(r'name="(t:[^"]+)"', shown), "1")
