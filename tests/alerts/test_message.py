@@ -242,4 +242,20 @@ def test_a_watch_says_who_is_heard_far_in_place_of_figures(tmp_path: Path) -> No
         scene.store.close()
     assert (alert.status, alert.severity) == ("firing", 4)
     assert text.startswith("SEV4 Lumo: an author with 2,000,000 followers speaks against it\n")
+    crisis = replace(
+        alert,
+        severity=1,
+        monitor="Ondrello",
+        facts={**alert.facts, "triggers": {"safety": 3}},
+        evidence={**alert.evidence, **TONE, "top": [TopMention("x", "1", 248_000, "negative")]},
+    )
+    for language, tone in (
+        ("en", "40 of 50 scored negative"),
+        ("tr", "50 puanlananda 40 olumsuz"),
+        ("nl", "40 negatief van 50 met toon"),
+        ("ro", "40 negative din 50 evaluate"),
+    ):
+        assert headline(crisis, words_for(language, "UTC")).endswith(tone), (
+            "a trigger leaves room for the tone"
+        )
     assert "\nheard far, against it: 1\n" in text
