@@ -11,9 +11,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -50,6 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.pluginmanager.register(Controller(), "tocsin-controller")
         workers.into_memory()
+    # httpx looks for this package at each request to an app. Where it is not installed, each look goes through all folders.
+    if find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own sign that a module is not there
     # A shell starts background jobs with Ctrl-C ignored. The processes that tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
