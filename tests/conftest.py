@@ -4,6 +4,9 @@ A test says that it needs an engine by using the fixture `kafka` or `postgres`, 
 names, or by the mark `engines("kafka", "postgres")` when it starts its own. Where an engine cannot be had, these tests are left
 out, and the run says so in its first and last line. (Kafka's jars come from Maven Central, once a machine.) With
 TOCSIN_REQUIRE_ENGINES=1, as in CI, that ends the run as a failure.
+
+The libraries of databases and of made-up examples are imported where they are used: importing them takes longer than the rest of
+a start, and a pytest that a test starts uses none of them.
 """
 
 from __future__ import annotations
@@ -16,17 +19,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 
 from tests import kinds, workers
 from tests.contracts.examples import WIDE
 from tests.engines import ALL_ON_POSTGRES, EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
-from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
 from tests.story import copies
+
+if TYPE_CHECKING:
+    from tests.engines.postgres import Postgres
+
+
+def postgres_at_hand() -> None:
+    """Raise `EnginesUnavailable` where a PostgreSQL cannot be started."""
+    from tests.engines import postgres
+
+    postgres.postgres_at_hand()
+
 
 ENGINES: dict[str, Callable[[], None]] = {"kafka": kafka_at_hand, "postgres": postgres_at_hand}
 SMALLER = {
@@ -44,9 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     config.pluginmanager.register(kinds.Kinds(), "tocsin-kinds")
     config.pluginmanager.register(LeftOut(), "tocsin-left-out")
-    # Every run tries the same made-up examples, so that a run is red by what was changed. `make chaos` makes up others.
-    settings.register_profile("tocsin", derandomize=not WIDE)
-    settings.load_profile("tocsin")
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        _same_examples()
     if workers.is_worker(config):
         copies.share(workers.shared_folder(config) / "stock")
     else:
@@ -61,6 +72,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its own files in a way that newer Pythons deprecate: a hundred lines of warnings that nobody here can
     # act on.
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
+
+
+def _same_examples() -> None:
+    """Let every run try the same made-up examples, so that a run is red by what was changed. `make chaos` makes up others."""
+    from hypothesis import settings
+
+    settings.register_profile("tocsin", derandomize=not WIDE)
+    settings.load_profile("tocsin")
 
 
 # Before `-m` looks at the marks.
@@ -185,6 +204,8 @@ def no_thread_turns_at_the_end() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL; `postgres.database()` gives the URL of a new, empty database."""
+    from tests.engines.postgres import start_postgres
+
     with start_postgres({"fsync": "off"}) as server:
         yield server
 
@@ -195,7 +216,6 @@ def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
     if not ALL_ON_POSTGRES:
         yield
         return
-    # It takes as long as the rest of a start, and the process that prints needs none of it.
     from tests import stores
 
     with stores.on_postgres(request.getfixturevalue("postgres")):
