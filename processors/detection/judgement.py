@@ -38,12 +38,16 @@ class Judgement:
 
     def teach(self) -> None:
         """Fold the window into the states, once nobody asks any more what they were."""
-        for standing, reading in self:
-            if standing.heeds(self.window):
-                standing.learn(self.window, reading)
+        readings, quiet, window = iter(self.readings), self.quiet, self.window
         for standing in self.monitor.standings:
-            if standing.name in self.quiet and standing.heeds(self.window):
-                standing.state = self.quiet[standing.name]
+            after = quiet.get(standing.name)
+            reading = next(readings) if after is None else None
+            if not standing.heeds(window):
+                continue
+            if reading is not None:
+                standing.learn(window, reading)
+            else:
+                standing.state = after
 
     def set_aside_by(self, kind: str) -> int:
         """The copies that this kind itself set aside."""

@@ -42,6 +42,8 @@ def _most_told(conn: Connection, one: JudgedMonitor, start: datetime, end: datet
         for group in groups_in(conn, one.id, start, end, MOST_TEXTS)
         if group.signature and not group.repost
     ]
+    if sum(group.count for group in groups) < COPIES_FROM:
+        return None
     story, posts = stories_of(groups, one.known_texts), Counter[int]()
     for group in groups:
         posts[story[group.signature]] += group.count

@@ -51,10 +51,10 @@ class Standing:
     aside: Aside = field(default_factory=list)
     # `aside` as in the stored row.
     stored_aside: Aside = field(default_factory=list)
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.kind.name
+    def __post_init__(self) -> None:
+        self.name = self.kind.name
 
     def judge(self, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         return self.kind.detector.judge(self.state, window, sensitivity)

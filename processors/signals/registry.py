@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -28,10 +28,11 @@ class JudgedKind:
     hears: Callable[..., WindowCounts] | None = None
     # The detector's `quiet`, where it has one.
     quiet: Callable[[Any, WindowCounts, Sensitivity], Any] | None = None
+    # A field, because a window asks for it some seventy times.
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.signal.kind
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.signal.kind)
 
     def reads(self, version: str) -> bool:
         """Whether the detector takes up a state of that version: of its own, or of one that it says it carries over."""

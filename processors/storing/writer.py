@@ -80,6 +80,14 @@ class Writer:
                     )
         return said
 
+    def score_news(self, versions: Sequence[MentionVersion], brands: Brands = NO_BRANDS) -> Said:
+        """`score` of the versions that the store does not have yet."""
+        if not versions:
+            return {}
+        with self._store.read() as conn:
+            known = _known(self._store, conn, {version.key for version in versions})
+        return self.score(fresh_versions(versions, known), brands)
+
     def understand(self, batch: Batch, said: Said | None = None, brands: Brands = NO_BRANDS) -> Prepared:
         """Compare a batch with the store, and score what is new in it unless `said` has the scores already.
 

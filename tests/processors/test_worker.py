@@ -13,6 +13,7 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import Connection, func, select
 
+from ops.transfer.export import export
 from processors.storing.batch import BatchOutcome
 from processors.storing.batch_size import FIRST_BYTES
 from processors.worker import StreamProcessor
@@ -216,3 +217,39 @@ def test_told_to_stop_it_ends_with_the_transaction_that_is_open(tmp_path: Path) 
     again.close()
     stream.close()
     store.close()
+
+
+def test_what_is_scored_together_is_stored_alike_however_short_the_transactions_are(tmp_path: Path) -> None:
+    shown = []
+    for rows in (1, 10_000):
+        store = embedded_at(tmp_path / f"store{rows}.db")
+        stream = SqliteStream(tmp_path / f"s{rows}.db", durable=False)
+        stream.ensure_topic(MENTIONS, 1)
+        with store.write() as conn:
+            save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+        # Each record repeats a mention of the one before, and edits another.
+        later = NOON + timedelta(minutes=1)
+        records = [
+            [
+                Mention("shop", f"{n}", "kvikkado is great", NOON),
+                Mention("shop", f"{n + 1}", "kvikkado", NOON),
+                Mention("shop", f"{n - 1}", "kvikkado is awful", NOON, edited_at=later),
+            ]
+            for n in range(1, 20)
+        ]
+        stream.append(MENTIONS, [(0, encode_mentions(some)) for some in records], NOON)
+        settings = Settings.model_validate({"data": tmp_path})
+        processor = StreamProcessor(store, stream, settings, SimulatedClock(NOON))
+        processor._batch_size.rows = rows
+        batches = list[BatchOutcome]()
+        processor.on_batch = batches.append
+        while processor.once(timedelta(0)) or processor.lag():
+            pass
+        assert len(batches) == (19 if rows == 1 else 1)
+        with store.read() as conn:
+            shown.append([b"".join(export(conn, kind)) for kind in ("mentions", "tallies")])
+        processor.close()
+        stream.close()
+        store.close()
+    assert shown[0] == shown[1]
+    assert shown[0][0].count(b"is awful") == 19

@@ -44,8 +44,10 @@ _plain = attrgetter(*PLAIN)
 _author = attrgetter(*AUTHOR)
 _engagement = attrgetter(*ENGAGEMENT)
 _author_columns = attrgetter(*AUTHOR.values())
-_NO_AUTHOR: Final = dict.fromkeys(AUTHOR.values())
-_NO_ENGAGEMENT: Final = dict.fromkeys(ENGAGEMENT)
+_lists = attrgetter(*LISTS)
+_COLUMNS: Final = (*PLAIN, *AUTHOR.values(), *ENGAGEMENT, *LISTS, "extra")
+_NO_AUTHOR: Final = (None,) * len(AUTHOR)
+_NO_ENGAGEMENT: Final = (None,) * len(ENGAGEMENT)
 
 
 KEYS_AT_ONCE: Final = 400
@@ -58,13 +60,14 @@ Key = tuple[str, str]
 def mention_columns(mention: Mention) -> dict[str, Any]:
     """The values of the columns that hold the fields of the mention itself, by name."""
     author, engagement = mention.author, mention.engagement
-    return {
-        **dict(zip(PLAIN, _plain(mention), strict=True)),
-        **(dict(zip(AUTHOR.values(), _author(author), strict=True)) if author else _NO_AUTHOR),
-        **(dict(zip(ENGAGEMENT, _engagement(engagement), strict=True)) if engagement else _NO_ENGAGEMENT),
-        **{name: getattr(mention, name) or None for name in LISTS},
-        "extra": mention.extra or None,
-    }
+    values = (
+        *_plain(mention),
+        *(_author(author) if author else _NO_AUTHOR),
+        *(_engagement(engagement) if engagement else _NO_ENGAGEMENT),
+        *[value or None for value in _lists(mention)],
+        mention.extra or None,
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
 
 
 def stored_mention(row: Row[Any]) -> Mention:

@@ -6,11 +6,12 @@ time in which SQLite stores or finds the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -65,16 +66,16 @@ class Bulk:
 
 
 class Lookup:
-    """A written-out query for one row by its primary key: `sql`, its parameters, and the found row as our values."""
+    """A written-out query for one row by its primary key: `sql`, and the rows of many keys as our values."""
 
     __slots__ = ("_binds", "_results", "sql")
 
     def __init__(
-        self, sql: str, binds: Sequence[tuple[int, Convert | None]], results: Sequence[Convert | None]
+        self, sql: str, binds: Sequence[tuple[int, ConvertColumn | None]], results: Sequence[Convert | None]
     ) -> None:
         self.sql = sql
         self._binds = binds
-        self._results = results
+        self._results = results if any(results) else None
 
     @classmethod
     def of(cls, dialect: Dialect, table: Table, columns: Sequence[str]) -> Lookup:
@@ -83,24 +84,32 @@ class Lookup:
         key = list(table.primary_key)
         query = select(*wanted).where(*(column == bindparam(column.name) for column in key))
         compiled = query.compile(dialect=dialect)
-        places = {column.name: (place, _bind(dialect, column)) for place, column in enumerate(key)}
+        places = {column.name: (place, converter(dialect, column)) for place, column in enumerate(key)}
         return cls(
             compiled.string,
             [places[name] for name in getattr(compiled, "positiontup", None) or ()],
             [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in wanted],
         )
 
-    def parameters(self, key: Sequence[Any]) -> tuple[Any, ...]:
-        """One key as the driver takes it; its values come in the order of the table's primary key."""
-        return tuple(key[at] if convert is None else convert(key[at]) for at, convert in self._binds)
+    def find(
+        self, cursor: sqlite3.Cursor, keys: Collection[tuple[Any, ...]]
+    ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Our values of the rows that are there, by key. The values of a key come in the order of the table's primary key."""
+        found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        if not keys:
+            return found
+        parts, execute = list(zip(*keys, strict=True)), cursor.execute
+        binds = [parts[at] if convert is None else convert(parts[at]) for at, convert in self._binds]
+        for key, asked in zip(keys, zip(*binds, strict=True), strict=True):
+            row = execute(self.sql, asked).fetchone()
+            if row is not None:
+                found[key] = self._values(row)
+        return found
 
-    def values(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """Our values of one row that the driver gave."""
+    def _values(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        if self._results is None:
+            return row
         return tuple(
             value if convert is None else convert(value)
             for value, convert in zip(row, self._results, strict=True)
         )
-
-
-def _bind(dialect: Dialect, column: Column[Any]) -> Convert | None:
-    return column.type.dialect_impl(dialect).bind_processor(dialect)

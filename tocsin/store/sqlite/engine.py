@@ -176,13 +176,8 @@ class SqliteStore:
         # SQLite scans the whole table for `(a, b) IN (VALUES ...)`. A query for one key takes three microseconds.
         driver = conn.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        cursor, found = driver.cursor(), {}
-        for key in keys:
-            row = cursor.execute(lookup.sql, lookup.parameters(key)).fetchone()
-            if row is not None:
-                found[key] = lookup.values(row)
-        cursor.close()
-        return found
+        with contextlib.closing(driver.cursor()) as cursor:
+            return lookup.find(cursor, keys)
 
     def _many(
         self, conn: Connection, what: Sequence[str], table: Table, rows: Rows, statement: Callable[[], Insert]
