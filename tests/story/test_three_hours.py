@@ -18,7 +18,7 @@ from tocsin.store.audit import verify
 
 TRANSCRIPT = """\
 == 10:10 page to ada
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
@@ -33,7 +33,7 @@ Answer by 10:20 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss wi
 https://tocsin.example/alerts/ALERT
 
 == 10:25 page to ben
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 Still, for 20 minutes: nobody has answered.
 Nothing has changed since the last page.
 “Bateria Lumo a luat foc pe masa din bucătărie”
@@ -50,7 +50,7 @@ Answer by 10:35 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss wi
 https://tocsin.example/alerts/ALERT
 
 == 10:40 page to leo
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 Escalated to PR and Legal by ben: lamps may burn
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
@@ -65,7 +65,7 @@ Due: first assessment by 11:00 Wed 05 Mar, holding statement by 11:40 Wed 05 Mar
 https://tocsin.example/escalations/CASE
 
 == 10:40 page to pia
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 Escalated to PR and Legal by ben: lamps may burn
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
@@ -80,7 +80,7 @@ Due: first assessment by 11:00 Wed 05 Mar, holding statement by 11:40 Wed 05 Mar
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to leo
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 Overdue: holding statement of the escalation to PR and Legal
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
@@ -95,7 +95,7 @@ Due: holding statement by 11:40 Wed 05 Mar (UTC)
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to pia
-SEV2 Lumo: 5.6x the expected talk in 5 min, driver: baterie, smoke
+SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
 Overdue: holding statement of the escalation to PR and Legal
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
