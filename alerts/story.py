@@ -96,6 +96,14 @@ def negatives_below(alert: Alert, words: Words) -> str:
     return words.say("{share} negative ({n} of {scored} scored)", share=share, n=n, scored=of)
 
 
+def copies_below(alert: Alert, words: Words) -> str:
+    """The copies that a volume leaves out, for the line that tells it; else empty. The share of negatives counts them."""
+    kind, copies = SIGNAL_KINDS.of(alert.kind), alert.the_evidence.copies
+    if not copies or kind.is_share or kind.watch or kind.unheard:
+        return ""
+    return words.say("copies set aside: {n}", n=words.number(copies))
+
+
 def _name(alert: Alert) -> str:
     return f"SEV{alert.severity} {alert.monitor}"
 

@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from alerts.alert import Alert
 from alerts.reasons import reason_of
-from alerts.story import negatives_below, story_line
+from alerts.story import copies_below, negatives_below, story_line
 from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded, refusal_in
@@ -143,9 +143,10 @@ class Formatter:
         """The subject of the alert on one line, as its notices say it."""
         return story_line(alert, Words(self.language, self.zone.key))
 
-    def negatives_below(self, alert: Alert) -> str:
-        """How many are negative, where `story` had no room for it."""
-        return negatives_below(alert, Words(self.language, self.zone.key))
+    def told_below(self, alert: Alert) -> str:
+        """What stands below `story`: the copies set aside, and how many are negative where it had no room for that."""
+        words = Words(self.language, self.zone.key)
+        return " · ".join(filter(None, (copies_below(alert, words), negatives_below(alert, words))))
 
     def means(self, kind: str) -> str:
         """The name of a kind of signal."""

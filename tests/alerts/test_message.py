@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
-from alerts.story import MOST, headline, in_a_headline, negatives_below
+from alerts.story import MOST, copies_below, headline, in_a_headline, negatives_below
 from alerts.words import words_for
 from tests.alerts.scene import Scene, write_mention
 from tocsin.core.signal import Agreement, Evidence, TopMention
@@ -200,6 +200,22 @@ def test_parts_of_a_headline_leave_one_by_one_and_how_many_are_negative_goes_to_
         below = "" if "scored negative" in line else "80% negative (40 of 50 scored)"
         assert negatives_below(named, english) == below
     assert headline(replace(alert, monitor="x" * 90), english).endswith("xx: 5.6x expecte…")
+
+
+def test_the_copies_that_a_volume_leaves_out_and_the_share_counts_are_told(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        said = {**TONE, "observed": 40.0, "count": 50, "copies": 10, "negative_baseline": 0.2}
+        scene.signal("over", evidence=said)
+        scene.signal("over", kind="negativity", evidence=said)
+        scene.step()
+        volume, tone = scene.alert(), scene.alert("negativity")
+    finally:
+        scene.store.close()
+    told = [
+        copies_below(one, words_for(language, "UTC")) for one in (volume, tone) for language in ("en", "ro")
+    ]
+    assert told == ["copies set aside: 10", "copii puse deoparte: 10", "", ""]
 
 
 def test_what_is_usual_is_named_where_it_is_known(tmp_path: Path) -> None:

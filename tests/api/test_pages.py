@@ -139,7 +139,9 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
         "SEV1 crisis unanswered Orvane baby food 17x expected in 10 min, trigger: safety, violence, 126 of 203 scored negative"
         in shown
     )
-    assert re.search(r"\d+ of \d+ scored negative 214 mentions, 12 expected · \d\d:\d\d", shown)
+    assert re.search(
+        r"\d+ of \d+ scored negative 214 mentions, 12 expected · copies set aside: 17 · \d\d:\d\d", shown
+    )
     assert "since 04:40 · 32 mins ago · next person: 3 mins left" in shown
     assert "Ada Yılmaz has it" in shown and "acknowledgement: 20 mins left" in shown
     assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
