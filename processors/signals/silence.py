@@ -1,7 +1,8 @@
 """Silence: nobody speaks where somebody should.
 
 Window by window, the detector sums the mentions that were due since the last one, by the monitor's own hours. So a night that is
-always quiet adds next to nothing. A silence alerts when more mentions are missing than chance would leave out, and half as many
+always quiet adds next to nothing. On a monitor's first day nothing is due, because its hours are not known: it may be quiet every
+night. A silence alerts when more mentions are missing than chance would leave out, and half as many
 again as in the longest silence of the last two weeks, which the monitor is used to. Sources that are not heard make no silence:
 their windows are incomplete, and neither add nor raise anything. A silence is told once, and not again within a day.
 
@@ -51,7 +52,7 @@ class SilenceDetector(Beside[SilenceState]):
     """The detector. It needs `due`, which the volume detector gives."""
 
     kind = "silence"
-    version = "silence-1"
+    version = "silence-2"
 
     def initial(self) -> SilenceState:
         return SilenceState()
@@ -59,7 +60,7 @@ class SilenceDetector(Beside[SilenceState]):
     def judge(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         empty = not window.count
         learning = learns(state.first, window.start)
-        missing = tidy(state.missing + (window.due or 0.0)) if empty else 0.0
+        missing = tidy(state.missing + _due(state, window)) if empty else 0.0
         since = (state.since or window.start) if empty else window.end
         most = habit.most(state.longest, window.start.toordinal())
         limit = _limit(state, window.start, most)
@@ -101,7 +102,7 @@ class SilenceDetector(Beside[SilenceState]):
         else:
             since, missing, ended = (
                 state.since or window.start,
-                tidy(state.missing + (window.due or 0.0)),
+                tidy(state.missing + _due(state, window)),
                 0.0,
             )
             # A limit is `LEAST` or more.
@@ -116,7 +117,7 @@ class SilenceDetector(Beside[SilenceState]):
         )
 
     def may_be_over(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        return not window.count and state.missing + (window.due or 0.0) > LEAST / 2
+        return not window.count and state.missing + _due(state, window) > LEAST / 2
 
     def learn(self, state: SilenceState, window: WindowCounts, reading: Reading) -> SilenceState:
         if not window.complete:
@@ -142,7 +143,7 @@ def steps(
     state: SilenceState, window: WindowCounts, reading: Reading, zone: ZoneInfo, promise: float
 ) -> list[Calculation]:
     """The arithmetic of a verdict."""
-    due, most = window.due or 0.0, reading.detail["usual"]
+    due, most = _due(state, window), reading.detail["usual"]
     missing = state.missing + due
     limit = _limit(state, window.start, most)
     return [
@@ -165,6 +166,11 @@ def steps(
             judged=reading.score,
         ),
     ]
+
+
+def _due(state: SilenceState, window: WindowCounts) -> float:
+    """The mentions that this window should have brought."""
+    return 0.0 if learns(state.first, window.start) else window.due or 0.0
 
 
 def _limit(state: SilenceState, start: datetime, most: float) -> float:

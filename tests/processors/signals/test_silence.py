@@ -40,6 +40,24 @@ def test_nights_that_are_always_quiet_raise_nothing() -> None:
     assert readings[-1].state == "warm"
 
 
+def test_the_first_night_of_a_monitor_that_began_in_the_morning_is_no_silence() -> None:
+    """Its hours are not known before the day is over, so what is due is the mean of its talk by day."""
+    dice, state, readings = random.Random(3), DETECTOR.initial(), []
+    begun, mean = 4 * 12 + 5, 0.5
+    for i in range(begun, 2 * DAY):
+        count = noisy(dice, mean, extra=0.0) if 5 <= i % DAY / 12 < 24 else 0
+        known = mean if i < begun + DAY else mean * (5 <= i % DAY / 12 < 24)
+        window = WindowCounts(MONDAY + i * FIVE, FIVE, count, due=known)
+        readings.append(DETECTOR.judge(state, window, PROMISE))
+        quiet = DETECTOR.quiet(state, window, PROMISE)
+        learnt = DETECTOR.learn(state, window, readings[-1])
+        assert quiet in (None, learnt)
+        state = learnt
+    assert not [one for one in readings if one.over]
+    assert max(one.expected for one in readings) < 12
+    assert sum(one.expected for one in readings[:DAY]) == 0.0
+
+
 def test_a_day_of_silence_is_told_once_by_day_with_what_was_due() -> None:
     _, readings = quiet_from(DAYS * DAY + 8 * 12, (DAYS + 1) * DAY)
     [told] = [one for one in readings if one.over]
