@@ -22,7 +22,8 @@ window. The product leaves some choices open; this module decides them:
   An alert that the reposts of one text carry (`one_text`) is no SEV1 by lasting, and counts as being on the network of that
   text alone;
 - a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are. With the
-  share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3. SEV2 asks for volume;
+  share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3. SEV2 asks for volume.
+  A silence stays a SEV4, for where nobody speaks a share is of what was said before;
 - a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.
 """
 
@@ -142,6 +143,12 @@ def _known(given: SeverityInput) -> bool:
     return not given.facts.thin
 
 
+def _soured(given: SeverityInput) -> bool:
+    """The tone of what is said is over. Where nobody speaks, the share is of what was said before, and tells nothing."""
+    f = given.facts
+    return _known(given) and f.negative_over and f.complete and f.observed > 0
+
+
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         4, "clearly over expected in two windows", None, lambda c: _lasting(c) and c.facts.windows_over >= 2
@@ -155,7 +162,7 @@ RULES: Final[tuple[Rule, ...]] = (
         3,
         "share of negatives over its baseline",
         4,
-        lambda c: _known(c) and c.facts.negative_over and c.facts.complete,
+        _soured,
     ),
     Rule(3, "an influential author is in it", 4, lambda c: c.facts.influential and not c.signal.watch),
     Rule(

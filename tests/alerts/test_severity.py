@@ -11,7 +11,7 @@ import pytest
 from alerts.severity import CLOCKS, RULES, severity, worsening
 from tocsin.core.promise import threshold
 from tocsin.core.signal import Facts
-from tocsin.core.signal_kinds import BLIND, NEGATIVITY, REACH, VOLUME
+from tocsin.core.signal_kinds import BLIND, NEGATIVITY, REACH, SILENCE, VOLUME
 
 NOW = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)
 
@@ -70,6 +70,8 @@ def facts(kind: str = VOLUME, **values: Any) -> Facts:
         (None, facts(REACH, learning=True)),
         (3, facts(REACH, windows_over=1, ratio=1.0, influential=True, triggers={"safety": 1})),
         (3, facts(REACH, windows_over=1, ratio=9.0, tenfold=True, negative_over=True, tier1=True)),
+        # Nobody speaks, so the share of negatives is of what was said before.
+        (4, facts(SILENCE, windows_over=1, observed=0.0, ratio=0.0, negative_over=True)),
     ],
 )
 def test_the_worst_level_whose_rules_hold_decides(level: int | None, given: Facts) -> None:
