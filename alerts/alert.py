@@ -164,6 +164,11 @@ def live_of(conn: Connection, monitor_id: str) -> list[Alert]:
     return [from_row(row) for row in conn.execute(found)]
 
 
+def exists(conn: Connection, id: str) -> bool:
+    """Whether an alert has this id."""
+    return conn.execute(select(s.alerts.c.id).where(s.alerts.c.id == id)).first() is not None
+
+
 def lately_resolved(conn: Connection, fingerprint: str, now: datetime, within: timedelta) -> Alert | None:
     """The last alert of this fingerprint, if it was resolved (not suppressed) less than `within` ago."""
     a = s.alerts

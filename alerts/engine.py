@@ -24,6 +24,10 @@ from tocsin.store import schema as s
 
 ALL = 1_000_000
 _signals = s.signals
+_c = _signals.c
+IN_ORDER: Final = (_c.tick, _c.monitor_id, _c.kind, _c.window_end, _c.id)
+"""The order of signals. A tick that catches up judges many windows of one story, which follow each other as they ended."""
+
 DEFERRED: Final = "could not be handled"
 
 
@@ -41,7 +45,7 @@ class StepResult:
 
 
 def step(turn: Turn, limit: int | None = None) -> StepResult:
-    """Handle signals in the order (tick, monitor, kind), then whatever is due at the turn's time.
+    """Handle signals in their order, then whatever is due at the turn's time.
 
     `limit` bounds how many of each are taken, so that a live transaction ends soon; a replay leaves it out.
     """
@@ -49,7 +53,9 @@ def step(turn: Turn, limit: int | None = None) -> StepResult:
     became: Counter[str] = Counter()
     c = _signals.c
     waiting = and_(c.handled_at.is_(None), c.fingerprint.not_in(turn.passed_over))
-    rows = turn.store.claim(turn.conn, _signals, waiting, (c.tick, c.monitor_id, c.kind, c.id), most)
+    rows = turn.store.claim(
+        turn.conn, _signals, waiting, (c.tick, c.monitor_id, c.kind, c.window_end, c.id), most
+    )
     stopped: set[str] = set()
     for row in rows:
         # A story that failed in this turn keeps the order of its signals.
@@ -73,13 +79,12 @@ def unhandled(conn: Connection, before: datetime) -> Sequence[Row[Any]]:
     """The stories with signals from before this time that are not handled yet: `fingerprint`, `monitor_id`, `count`, `since`.
     At most 50.
     """
-    c = _signals.c
     query = (
-        select(c.fingerprint, c.monitor_id, func.count().label("count"), func.min(c.tick).label("since"))
-        .where(c.handled_at.is_(None), c.tick < before)
-        .group_by(c.fingerprint, c.monitor_id)
+        select(_c.fingerprint, _c.monitor_id, func.count().label("count"), func.min(_c.tick).label("since"))
+        .where(_c.handled_at.is_(None), _c.tick < before)
+        .group_by(_c.fingerprint, _c.monitor_id)
     )
-    return conn.execute(query.order_by(c.fingerprint).limit(50)).all()
+    return conn.execute(query.order_by(_c.fingerprint).limit(50)).all()
 
 
 def anything_due(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> bool:

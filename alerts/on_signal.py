@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, select
 
 from alerts import states
-from alerts.alert import Alert, get, lately_resolved, live
+from alerts.alert import Alert, exists, get, lately_resolved, live
 from alerts.change import NOTHING, Change, HeadsUp, Move, Open, Page, Step, TakeBack, Tighten, Waiting
 from alerts.directory import monitor_facts
 from alerts.ladder import first_due, next_due, rung
@@ -132,7 +132,7 @@ def _candidate(turn: Turn, signal: Row[Any]) -> Alert:
     monitor = monitor_facts(turn.conn, signal.monitor_id)
     policy = turn.directory.policy(monitor.policy)
     return Alert(
-        id=stable_id("al", signal.fingerprint, signal.tick.isoformat()),
+        id=_id(turn.conn, signal),
         fingerprint=signal.fingerprint,
         live=signal.fingerprint,
         monitor_id=signal.monitor_id,
@@ -162,6 +162,14 @@ def _candidate(turn: Turn, signal: Row[Any]) -> Alert:
         drill=False,
         version=1,
     )
+
+
+def _id(conn: Connection, signal: Row[Any]) -> str:
+    """The id of the alert that the signal opens. Where one tick opens a second alert of a story, that one is named after its
+    signal: copies in the window that closed, say, and a crisis in the next.
+    """
+    of_story = stable_id("al", signal.fingerprint, signal.tick.isoformat())
+    return stable_id("al", signal.id) if exists(conn, of_story) else of_story
 
 
 def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) -> Change:

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from sqlalchemy import Column, ColumnElement, Row, Table, select, update
 
+from alerts.engine import IN_ORDER
 from tocsin.core.clock import Clock, iso
 from tocsin.core.loop import WorkerLoop
 from tocsin.health.report import Reporter
@@ -55,8 +56,7 @@ class Relay:
 
     def publish(self) -> int:
         """Publish what waits, at most `BATCH` of each; returns how many records were appended."""
-        order = (s.signals.c.tick, s.signals.c.id)
-        signals = self._copy(s.signals, s.signals.c.id, order, SIGNALS, signal_record)
+        signals = self._copy(s.signals, s.signals.c.id, IN_ORDER, SIGNALS, signal_record)
         events = self._copy(
             s.alert_events, s.alert_events.c.id, (s.alert_events.c.seq,), ALERT_EVENTS, event_record
         )

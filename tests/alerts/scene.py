@@ -108,10 +108,17 @@ class Scene:
         return self.step()
 
     def signal(
-        self, state: str, kind: str = VOLUME, evidence: Mapping[str, Any] | None = None, **facts: Any
+        self,
+        state: str,
+        kind: str = VOLUME,
+        evidence: Mapping[str, Any] | None = None,
+        minutes_on: float = 0,
+        **facts: Any,
     ) -> str:
+        """Write the signal of a window that ends `minutes_on` after the others of this tick. Returns its id."""
+        end = self.now + timedelta(minutes=minutes_on)
         with self.store.write() as conn:
-            return write_signal(conn, self.monitor, self.now, state, kind, evidence or {}, facts)
+            return write_signal(conn, self.monitor, self.now, state, kind, evidence or {}, facts, end)
 
     def step(self) -> StepResult:
         with self.store.write() as conn:
@@ -174,8 +181,12 @@ def write_signal(
     kind: str,
     evidence: Mapping[str, Any],
     facts: Mapping[str, Any],
+    window_end: datetime | None = None,
 ) -> str:
-    """Write a signal row as the detector would. The default facts are a spike of five times, in its second window."""
+    """Write a signal row as the detector would. The default facts are a spike of five times, in its second window.
+
+    The window ends at `now`, or at `window_end`.
+    """
     values = {"score": 4.0, "observed": 50.0, "expected": 10.0, "ratio": 5.0, "windows_over": 2} | dict(facts)
     the_facts = facts_from({"kind": kind, "negative_over": kind == NEGATIVITY, **values})
     shown: dict[str, Any] = {
@@ -191,6 +202,7 @@ def write_signal(
         "level": 0.95,
         "count": int(the_facts.observed),
     } | dict(evidence)
+    end = window_end or now
     before = conn.execute(select(func.count()).select_from(s.signals)).scalar_one()
     row = {
         "id": stable_id("sig", monitor, kind, now.isoformat(), state, before),
@@ -198,8 +210,8 @@ def write_signal(
         "kind": kind,
         "fingerprint": fingerprint(monitor, kind),
         "tick": now,
-        "window_start": now - WINDOW,
-        "window_end": now,
+        "window_start": end - WINDOW,
+        "window_end": end,
         "state": state,
         "score": the_facts.score,
         "facts": encode(the_facts),

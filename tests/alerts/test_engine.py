@@ -321,6 +321,29 @@ def test_copies_of_one_text_are_suppressed_visibly(scene: Scene) -> None:
     assert "reposts of a few posts, counted as fewer voices" in {one.reason for one in scene.alerts()}
 
 
+def test_copies_in_a_closed_window_and_a_crisis_in_the_open_one_of_the_same_tick_are_two_alerts(
+    scene: Scene,
+) -> None:
+    scene.signal("set_aside")
+    scene.signal("over", minutes_on=1)
+    scene.step()
+    assert {(one.status, one.live is None) for one in scene.alerts()} == {
+        ("suppressed", True),
+        ("firing", False),
+    }
+
+
+@pytest.mark.parametrize("windows", [("over", "calm", "over"), ("over", "over", "calm")])
+def test_windows_that_one_tick_catches_up_with_are_handled_in_their_order(
+    scene: Scene, windows: tuple[str, ...]
+) -> None:
+    # Written in the opposite order: neither the order of writing nor that of the ids decides.
+    for place, state in reversed(list(enumerate(windows))):
+        scene.signal(state, minutes_on=30 * place)
+    scene.step()
+    assert (scene.alert().calmed_at is None) == (windows[-1] == "over")
+
+
 def test_a_review_at_night_waits_for_the_morning_and_an_escalation_rings(tmp_path: Path) -> None:
     night = datetime(2031, 3, 5, 1, 0, tzinfo=UTC)
     scene = Scene(tmp_path, start=night)

@@ -47,7 +47,8 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
             made.store_mention(f"calm{i}", "Lumo works", start + timedelta(minutes=6 * i), "neutral")
         for i in range(180):
             at = start + timedelta(hours=4, seconds=3 * i)
-            made.store_mention(f"odd{i}", f"Lumo {i} burns", at, "negative", network="forum")
+            label = "neutral" if i == 100 else "negative"
+            made.store_mention(f"odd{i}", f"Lumo {i} burns", at, label, network="forum")
         until = start + timedelta(hours=4, minutes=10)
         judge(made.scene.store, until, cuts=1, first=start, every=timedelta(minutes=5))
         made.scene.clock.advance(until - start)
