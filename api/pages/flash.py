@@ -51,7 +51,7 @@ DONE = {
     "mail_ended": "No mail is sent any more.",
     "reach_undone": "The last change was taken back.",
     "trusted": "It is trusted from the next start of Tocsin on.",
-    "ended": "Signed out there.",
+    "ended": "That browser is signed out.",
     "passkey_kept": "The passkey is kept. From now on it signs you in.",
     "passkey_refused": "That passkey was not accepted, and nothing was kept. Try again.",
     "passkey_known": "Nothing was kept: this passkey is here already, or you have as many as one may have.",

@@ -13,8 +13,8 @@ CRISIS: Final = (
     "Such an alert rings at night too, and goes on to the next person until somebody answers."
 )
 GIVEAWAY: Final = (
-    "A giveaway: loud, and glad. That makes a watch, which waits for working hours. "
-    "Announced as an expected event, it would have paged nobody at all."
+    "A giveaway: much talk, and glad talk. That makes a watch, which waits for working hours. "
+    "If it had been announced as an expected event, it would have paged nobody at all."
 )
 WORSE: Final = (
     "There is more talk, and more of it is negative than usual. Both together weigh more than either alone."

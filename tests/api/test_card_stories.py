@@ -36,9 +36,9 @@ def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_p
     assert (
         "31 of 44 mentions are one text</strong>, by 12 authors; in the tone it counts as 1.4 voices" in page
     )
-    assert "<dt>Reposts</dt><dd>9<small>voices in the tone, with their posts: 4.2</small>" in page
-    assert "The reposts of one text carry it: without them it would be nothing unusual." in page
-    assert "44 mentions tell 14 different texts." in page
+    assert "<dt>Reposts</dt><dd>9<small>with their posts they count as 4.2 voices in the tone</small>" in page
+    assert "The reposts of one text cause this alert: without them nothing would be unusual." in page
+    assert "44 mentions have 14 different texts." in page
     assert "18 of 44 by accounts that look automated" in page
     assert "(90% copies of what others post, a post every 120 seconds, 24 posts in one hour)" in page
     world.close()

@@ -69,7 +69,7 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
             f'href="/alerts/{alert.id}/explanation"' in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         )
         page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
-        assert "Every number came out as it was judged." in page
+        assert "Computed again, every number is the same." in page
         assert told["steps"][-1]["formula"] in page
         undone = f"known errors undone: {counted['corrected_share']:.0%}, between "
         assert (
@@ -77,7 +77,7 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
             in page
         )
         assert undone in page.replace("scorer&#39;s ", "")
-        rare = "As high on 0 of the 9 days before: one day in 10, or rarer."
+        rare = "It was as high on 0 of the 9 days before: on one day in 10, or more rarely."
         assert rare in page and rare in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         assert told["second_opinion"] is None
         assert "second opinion" not in browser.get(f"/alerts/{alert.id}", headers=HTML).text

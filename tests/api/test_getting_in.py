@@ -308,7 +308,7 @@ def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house
         house.store.insert_new(conn, s.health, [row | {"detail": {"why": "no post of klaas since Monday"}}])
     for place in (*unsaid, "/monitors"):
         shown = words(page(stranger, ADDRESSES[place].format(**ids), 401 if place == "/monitors" else 200))
-        assert "NOT READY Just now this installation would wake nobody, or does not hear everything." in shown
+        assert "NOT READY This installation would wake nobody now, or it does not hear everything." in shown
         assert not any(one in shown for one in ("forum-of-ours", "klaas", "policy", "BLIND")), place
     assert "forum-of-ours" in words(page(root, "/settings"))
     assert "NOT READY" in words(str(root.get("/monitors/nothing").text))

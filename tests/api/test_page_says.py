@@ -103,7 +103,7 @@ def test_an_alert_that_is_not_about_the_volume_shows_no_ratio_of_a_usual_one(nig
     assert "×" not in page(client, "/alerts/al_crisis")
     with night.store.write() as conn:
         conn.execute(update(s.alerts).where(the_alert).values(facts=facts | {"ratio": 4.0}))
-    assert "4× the talk expected" in words(page(client, "/alerts/al_crisis"))
+    assert "4× the expected talk" in words(page(client, "/alerts/al_crisis"))
 
 
 def test_an_alert_was_louder_before_only_where_its_score_has_fallen(night: SeededApp) -> None:
@@ -256,7 +256,7 @@ def test_two_alerts_of_one_monitor_have_two_titles_and_an_influential_author_is_
         conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence=known))
         conn.execute(update(s.mentions).where(s.mentions.c.followers < 50_000).values(followers=None))
     shown = words(page(client, "/alerts/al_crisis"))
-    named = shown.partition("An influential author is in it")[2][:200]
+    named = shown.partition("An influential author has posted")[2][:200]
     assert any(author and author in named for author in _authors(night)) and "followers unknown" not in named
 
 
@@ -289,7 +289,7 @@ def test_a_reach_that_nobody_told_is_unknown_and_a_source_that_is_due_is_late_fo
     assert told["figures"]["authors"] is None and told["figures"]["count"] > 0
     sources = words(page(client, "/")).partition("Sources")[2]
     assert "overdue" not in sources and "now" in sources
-    assert "Links in notices work on this machine only" in words(page(client, "/"))
+    assert "links in notices work on this machine only" in words(page(client, "/"))
     assert "on this machine only" not in words(page(signed_in(night), "/"))
 
 
@@ -347,7 +347,7 @@ def test_posts_of_the_brands_own_accounts_stand_apart_on_the_card_and_are_marked
         )
     client = signed_in(night)
     card = words(page(client, "/alerts/al_crisis"))
-    assert "From the brand's own accounts 4" in card and "in none of the figures" in card
+    assert "From the brand's own accounts 4" in card and "not counted in the figures" in card
     assert words(page(client, "/mentions?monitor=m_orvane")).count("own account: not counted") == 1
     marked = {
         (one["source"], one["id"]): one["own"]

@@ -88,7 +88,7 @@ def test_a_letter_is_mended_and_the_outbox_released_by_hand(
         page.locator("textarea").fill(f'{{"id": "1", "text": "mended", "created_at": "{now}"}}')
         button.click()
         expect(page.get_by_text("Handed over again: it counts")).to_be_visible()
-        page.get_by_role("button", name="Take back what waits").click()
+        page.get_by_role("button", name="Discard the waiting notices").click()
         expect(page.get_by_text("HELD")).to_have_count(0)
     with night.store.read() as conn:
         assert (

@@ -247,7 +247,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             claims="heard far, against it: {observed}",
             watch=True,
             lesson="One voice with a large audience, or a newspaper, speaks against the brand. "
-            "That makes a watch before there is more talk: it may be where more talk begins.",
+            "That makes a watch before there is more talk, because more talk may begin here.",
         ),
         SignalKind(
             kind=SILENCE,
@@ -258,8 +258,8 @@ SIGNAL_KINDS: Final = SignalKinds(
             judges_empty=True,
             explained_by_events=True,
             watch=True,
-            lesson="Talk is the rule at this hour, and there is none. That makes a watch: "
-            "the brand may be in trouble of its own, or a network may have stopped answering.",
+            lesson="People usually talk at this hour, and now nobody does. That makes a watch: "
+            "the brand may have a problem of its own, or a network may have stopped answering.",
         ),
         SignalKind(
             kind=SPREAD,

@@ -87,7 +87,7 @@ def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does
     feared = replace(flood, kind=REACH, severity=1, facts=flood.facts | {"triggers": {"safety": 3}})
     assert lessons.lesson_of(feared) == lessons.CRISIS
     assert f"What this shows: {lessons.CRISIS}" in shown and lessons.TONE in listed
-    assert "languages of the page are at its foot" in listed
+    assert "Choose the language at the bottom of the page" in listed
     with seeded_app(tmp_path / "live") as one:
         assert "What this shows" not in page(signed_in(one), "/alerts/al_crisis")
 
