@@ -46,7 +46,7 @@ FAULTS: Final = {
     "webhook": "That is no address that can be called. One looks like https://chat.example/hook.",
     "apprise": "That is no address that Apprise knows. One looks like ntfy://ntfy.sh/your-topic.",
     "secret": "A secret is a line of text, or env:NAME. A file must lie in a folder that ingest.allowed_folders names.",
-    "no_mail": "No mail server is set: an administrator sets one under Settings, or choose another way.",
+    "no_mail": "No mail server is set. Choose another way, or ask an administrator to set one under Settings.",
     "taken": "You have this channel already.",
     "gone": "The channel that you change is no longer there: load the page again.",
     "many": "Too many test pages within an hour: try again later.",

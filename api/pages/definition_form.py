@@ -38,7 +38,7 @@ MOST_ROWS: Final = 40
 
 FAULTS: Final = {
     "": "This cannot be used.",
-    "name": "A name is one line of characters that can be seen, and none that stands for Tocsin itself.",
+    "name": "A name is one line of characters that can be seen. It cannot be a name that stands for Tocsin itself.",
     "taken": "There is one of that name already.",
     "stale": "Somebody changed it since you opened the form. Nothing you typed is lost: take theirs or yours, field by field.",
     "email": "That is no e-mail address. One looks like ada@brand.example.",
@@ -51,7 +51,7 @@ FAULTS: Final = {
     "rotation": "Choose at least one person who takes turns.",
     "turn_hours": "A turn is a whole number of hours, from 1 to 2160.",
     "overrides": "Each exception needs a person, a beginning and an end after it.",
-    "steps": "Each step needs a whole number of minutes, none before the step above it, and somebody to wake.",
+    "steps": "Each step needs somebody to wake, and a whole number of minutes that is not below that of the step above.",
     "acknowledge_expires_minutes": "A whole number of minutes, from 1 to 1440.",
 }
 """The faults, by field. A test holds each to its translations."""

@@ -54,7 +54,7 @@ COOKIE: Final = "tocsin_passkey"
 PLACE: Final = "/signin/passkey"
 LACKS: Final = {
     "no_url": "Passkeys are off: api.public_url is not set, and a passkey is made for one address.",
-    "no_name": "Passkeys are off: api.public_url names a number, and a passkey is made for a host's name.",
+    "no_name": "Passkeys are off: api.public_url is an IP address, and a passkey is made for a host's name.",
     "no_tls": "Passkeys are off: api.public_url is http, and browsers keep passkeys for https alone.",
 }
 """The reason why this installation has no passkeys. A test holds each to its translations."""

@@ -138,7 +138,7 @@ def test_each_answer_that_does_not_hold_is_refused_in_the_same_words(house: Seed
         client = visitor(house)
         asked(client, "/signin/passkey/begin")
         answer = client.post("/signin/passkey", data={"credential": nonsense})
-        assert answer.status_code == 403 and "signs nobody in here" in answer.text
+        assert answer.status_code == 403 and "belongs to nobody here" in answer.text
         house.app.state.tocsin.knocks = fresh(house)
     assert len(audited(house, "session.opened")) == 2
 

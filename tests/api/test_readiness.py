@@ -56,7 +56,7 @@ def test_what_was_heard_before_calms_nobody_once_everything_is_off_paused_or_end
         night.clock.advance(PUSHES_LAST)
         client = signed_in(night)
         told = shown()
-        assert told.count("what others pushed has ended days ago") == 2 and "All calm" not in told
+        assert told.count("others have pushed nothing for days") == 2 and "All calm" not in told
 
 
 def _all(one: SeededApp, model: type[Monitor | SourceDef], **fields: object) -> None:

@@ -115,7 +115,7 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
         # A monitor that has heard nothing sees bursts two days after it hears; single posts ring it from now on.
         until = (home.clock.now() + FIRST_SIGHT).astimezone(ZoneInfo("Europe/Amsterdam"))
         assert f"Orvane & Co : learning until {until.day} Nov" in shown, shown[-900:]
-        assert "Until then single posts ring it that speak of: safety" in shown
+        assert "Until then a single post raises an alert if it speaks of: safety" in shown
         assert "No mention has been heard yet." in shown
     heard_of(home, made.id, home.clock.now() - timedelta(minutes=7))
     assert re.search(
@@ -147,7 +147,7 @@ def test_a_network_is_tested_with_the_monitors_words_marked_and_made_by_its_tick
     feed = {"feed": "1", "feed.value": f"{world.url}/feed"}
     status, shown = post(client, "/setup/listen", **feed, **{"try": "feed"})
     assert status == 200 and '<mark class="hit">ketel</mark> lekt alweer (9)' in shown
-    assert "9 posts came. Of the newest 5 a monitor hears 5." in words(shown)
+    assert "9 posts came. A monitor hears 5 of the newest 5." in words(shown)
     with home.store.read() as conn:
         assert listed(conn, SourceDef) == []
     status, shown = post(

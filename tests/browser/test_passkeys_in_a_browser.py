@@ -57,14 +57,14 @@ def test_a_passkey_is_made_on_a_phone_and_signs_in_without_a_name(
         hold(page, "me-passkeys")
         # The device has one already.
         page.get_by_role("button", name="Make a passkey").click()
-        expect(page.get_by_text("Nothing came of it")).to_be_visible()
+        expect(page.get_by_text("No passkey was used.")).to_be_visible()
         hold(page, "me-passkeys-failed")
         page.get_by_role("button", name="Sign out", exact=True).first.click()
         expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
         hold(page, "signin-passkey")
         cdp.send("WebAuthn.setUserVerified", {"authenticatorId": id, "isUserVerified": False})
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_text("Nothing came of it")).to_be_visible()
+        expect(page.get_by_text("No passkey was used.")).to_be_visible()
         cdp.send("WebAuthn.setUserVerified", {"authenticatorId": id, "isUserVerified": True})
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.get_by_role("link", name="Ada Yılmaz")).to_be_visible()
@@ -74,7 +74,7 @@ def test_a_passkey_is_made_on_a_phone_and_signs_in_without_a_name(
         expect(page.get_by_text("Removed.")).to_be_visible()
         page.get_by_role("button", name="Sign out", exact=True).first.click()
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_text("That passkey signs nobody in here.")).to_be_visible()
+        expect(page.get_by_text("This passkey belongs to nobody here.")).to_be_visible()
         hold(page, "signin-passkey-refused")
 
 
