@@ -31,7 +31,7 @@ def draw_backtest(steps: Sequence[VolumeStep], fmt: Formatter, monitor: str) -> 
     peak = max(steps, key=lambda one: one.count)
     title = fmt.translate("Mentions of {monitor} in the back-test, and its alerts", monitor=monitor)
     described = fmt.translate(
-        "{total} mentions in all; the most, {peak}, in {span} from {time}; {alerts} alerts.",
+        "{total} mentions in all. The most, {peak}, came in {span} from {time}. Alerts: {alerts}.",
         total=fmt.number(sum(one.count for one in steps)),
         peak=fmt.number(peak.count),
         span=fmt.duration(step),

@@ -24,7 +24,9 @@ def draw_curve(
     curve: Sequence[Mapping[str, Any]], promise: float, fmt: Formatter, monitor: str
 ) -> CurveChart:
     """The curve of a back-test's result. `promise` is the monitor's own, whose column stands out."""
-    title = fmt.translate("Alerts a week of {monitor} by the false alerts promised", monitor=monitor)
+    title = fmt.translate(
+        "Alerts a week of {monitor} for each promised rate of false alerts", monitor=monitor
+    )
     described = ", ".join(f"{fmt.rate(one['promise'])}: {fmt.number(one['fired'])}" for one in curve)
     narrow, wide = (
         _curve_chart(curve, promise, fmt, Frame(title, described, fmt.axis, width, height, name="curve"))

@@ -45,7 +45,8 @@ def draw_day_chart(
     if known:
         peak = max(known, key=lambda p: p.value or 0.0)
         description = fmt.translate(
-            "{total} mentions in all; the most, {peak}, from {time}; {over} quarters of an hour were over the threshold.",
+            "{total} mentions in all. The most, {peak}, came in the 15 minutes from {time}. "
+            "Quarters of an hour over the threshold: {over}.",
             total=fmt.number(sum(p.value or 0.0 for p in known)),
             peak=fmt.number(peak.value),
             time=fmt.time_text(peak.at),

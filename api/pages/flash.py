@@ -32,7 +32,7 @@ DONE = {
     "unused": "Rolled back. The common model alone labels the mentions that come from now on.",
     "accept_normal": "Accepted. It counts from the next window on.",
     "undo_normal": "Taken back. It counts from the next window on.",
-    "asked": "Asked for. It is played within minutes.",
+    "asked": "The back-test waits for its turn. It runs within minutes.",
     "cancelled": "Cancelled.",
     "run_asked": "Asked for. It begins within seconds.",
     "accepted": "Accepted. The monitor was changed.",

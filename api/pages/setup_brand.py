@@ -143,7 +143,9 @@ def _query(
     query = query_of(parts, [one.text for one in leaves_out if one.ticked])
     if not query:
         return "", {
-            "own": ctx.fmt.translate("Nothing is ticked: tick something to listen for, or type words of your own.")
+            "own": ctx.fmt.translate(
+                "Nothing is ticked: tick something to listen for, or type words of your own."
+            )
         }
     try:
         # The person's own words first: their place is counted in what was typed.

@@ -56,7 +56,7 @@ VERDICTS = {
 }
 BACKTESTS = {
     "queued": "waits for its turn",
-    "running": "is being played",
+    "running": "is running",
     "done": "done",
     "failed": "failed",
     "cancelled": "cancelled",
@@ -125,9 +125,9 @@ FIELDS = {
     "false_alerts_per_week": "False alerts accepted a week",
     "influential_followers": "Influential from (followers)",
     "tier1": "Outlets of the first rank (domains or handles)",
-    "own_accounts": "Own accounts (handles, with commas)",
-    "rivals": "Rivals (with commas)",
-    "neutral_words": "Neutral words (with commas)",
+    "own_accounts": "Own accounts (handles, separated by commas)",
+    "rivals": "Rivals (separated by commas)",
+    "neutral_words": "Neutral words (separated by commas)",
     "role": "Role",
     "language": "Language",
     "channels": "How you are woken",

@@ -152,7 +152,7 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         assert 'id="curve-760-t"' in shown and "Alerts that would have fired" in shown
         assert "3 0.75 1 / 2" in words(shown)
         assert 'id="backtest-760-t"' in shown and shown.count('class="flag"') == 2, "a phone and a laptop"
-        assert "44 mentions in all; the most, 40, in 4 hrs from 20 Nov 11:00; 1 alerts." in words(shown)
+        assert "44 mentions in all. The most, 40, came in 4 hrs from 20 Nov 11:00. Alerts: 1." in words(shown)
         assert "20 Nov 11:00 40 1" in words(shown), "the same as a table"
         with night.store.write() as conn:
             monitor = find(conn, Monitor, "m_orvane")
@@ -163,6 +163,6 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         assert job is not None
         backtests.finish(night.store, job.id, now, result=RESULT)
         shown = page(ada, "/monitors/m_orvane")
-        assert "2 alerts were judged so: noise. Promise 0.25 false alerts a week." in words(shown)
-        assert "3 alerts as it is, 1 with the change" in words(shown)
+        assert "2 alerts got this verdict: noise. Promise 0.25 false alerts a week." in words(shown)
+        assert "3 alerts fire as the monitor is now, and 1 with the change" in words(shown)
         assert "Accept the proposal" not in page(signed_in(night, "p_vic"), "/monitors/m_orvane")

@@ -64,7 +64,7 @@ def test_an_ended_name_that_is_taken_again_is_a_conflict(world: World) -> None:
 
 
 @pytest.mark.slow("asks for many answers")
-def test_a_monitor_is_paused_copied_put_away_and_brought_back_on_the_page(night: SeededApp) -> None:
+def test_a_monitor_is_paused_copied_ended_and_brought_back_on_the_page(night: SeededApp) -> None:
     client, path = signed_in(night, "p_ada"), "/monitors/m_lidra"
     status, shown = press(client, path, "pause", to="off")
     assert (status, "Go on" in words(shown)) == (303, True)

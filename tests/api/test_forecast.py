@@ -53,7 +53,9 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
         }
         browser, _ = world.session("ada")
         page = browser.get(f"/monitors/{world.scene.monitor}", headers={"Accept": "text/html"}).text
-        assert re.search(r"Expected in the next hour</dt><dd>\d+ <small>\d+–\d+ · held in 4 of 4 hours", page)
+        assert re.search(
+            r"Expected in the next hour</dt><dd>\d+ <small>\d+–\d+ · right in 4 of 4 hours", page
+        )
         assert "Expected in the next 6 hours" in page
         assert re.search(
             r"Independence Day \(GH\), Thu,? 6 Mar\w*</dt><dd>100% of an average day expected", page

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from alerts.alert import get
 from alerts.message import alert_message
@@ -220,8 +220,19 @@ def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: 
 
 def test_a_search_says_which_operators_it_does_not_know(night: SeededApp) -> None:
     client = signed_in(night)
-    assert "Not searched by: OR lang:" in words(page(client, "/mentions?q=orvane+OR+lang:tr"))
-    assert "Not searched by" not in page(client, "/mentions?q=orvane+order")
+    assert "This search does not know OR lang:." in words(page(client, "/mentions?q=orvane+OR+lang:tr"))
+    assert "This search does not know" not in page(client, "/mentions?q=orvane+order")
+
+
+def test_an_empty_list_of_mentions_says_what_to_do_next(night: SeededApp) -> None:
+    client = signed_in(night)
+    assert "No mention matches. Show all" in words(page(client, "/mentions?q=unheardof"))
+    with night.store.write() as conn:
+        conn.execute(delete(s.matches))
+        conn.execute(delete(s.mentions))
+    shown = words(page(client, "/mentions"))
+    assert "No mention is kept yet. One shows here once a source brings it and a monitor matches it." in shown
+    assert "Show all" not in shown
 
 
 def test_the_chart_of_an_alert_that_is_over_names_its_day(night: SeededApp) -> None:

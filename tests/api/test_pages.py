@@ -169,7 +169,9 @@ def test_a_role_that_stopped_reporting_is_said_to_be_down(night: SeededApp) -> N
     client = signed_in(night)
     assert "DOWN" not in page(client, "/")
     night.clock.advance(timedelta(minutes=5))
-    assert "DOWN ingest : has not reported since 05:12 ; start it again with: tocsin up" in words(page(client, "/"))
+    assert "DOWN ingest : has not reported since 05:12 ; start it again with: tocsin up" in words(
+        page(client, "/")
+    )
 
 
 def test_parts_that_never_ran_are_said_to_be_down_in_one_line(night: SeededApp) -> None:
@@ -233,7 +235,9 @@ def test_calm_with_a_blind_source_is_not_called_calm(tmp_path: Path) -> None:
         told = {who: words(page(signed_in(one, who), "/")) for who in ("p_ada", "p_vic", "p_ioana")}
         assert "All calm." in told["p_ada"] and "You will be paged when that changes" in told["p_ada"]
         # Vic looks on, and Ioana is Legal.
-        assert "Değişirse nöbettekine haber verilir. Şimdi sizin yapmanız gereken bir şey yok." in told["p_vic"]
+        assert (
+            "Değişirse nöbettekine haber verilir. Şimdi sizin yapmanız gereken bir şey yok." in told["p_vic"]
+        )
         assert "Dumneavoastră sunteți chemat când cineva vă escaladează o alertă" in told["p_ioana"]
         with one.store.write() as conn:
             hold.hold(conn, NOW, "restored")
