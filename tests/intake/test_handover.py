@@ -110,9 +110,11 @@ def test_the_same_again_is_one_dead_letter(house: House) -> None:
         keep(house.store, b"{", topic="mentions", partition=1, offset=5, position=3),
     }
     assert len(others | {first}) == 6
-    assert keep(house.store, b"else", topic="mentions", partition=0, offset=5, position=3) in others
+    assert keep(house.store, b"{", topic="mentions", partition=0, offset=5, position=3) in others
+    # Another log of the same name has another line there, such as the topic that an installation has moved to.
+    assert keep(house.store, b"else", topic="mentions", partition=0, offset=5, position=3) not in others
     with house.store.read() as conn:
-        assert len(list_dead_letters(conn)[0]) == 6
+        assert len(list_dead_letters(conn)[0]) == 7
 
 
 def test_dead_letters_are_listed_newest_first_page_by_page(house: House) -> None:

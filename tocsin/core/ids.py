@@ -9,7 +9,8 @@ from functools import lru_cache
 
 def stable_id(prefix: str, *parts: object) -> str:
     """`prefix_` and 20 hex digits of a hash over the parts. Different parts give different texts, whatever they contain."""
-    text = "\x1f".join(str(part).replace("\x1f", "\x1f\x1f") for part in parts)
+    # A part's own separators are marked, and so are its own marks: else ("a", "\x1fb") would be ("a\x1f", "b").
+    text = "\x1f".join(str(part).replace("\x1e", "\x1e\x1e").replace("\x1f", "\x1e\x1f") for part in parts)
     return f"{prefix}_{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=10).hexdigest()}"
 
 

@@ -85,12 +85,13 @@ def dead_letter_row(
 ) -> Mapping[str, Any]:
     """The row of a dead letter, with its deterministic id.
 
-    Input from the stream is identified by topic, partition, offset and position. Input that never reached the stream is
-    identified by source, position and content.
+    Input from the stream is identified by topic, partition, offset, position and content: another log of the same name, such as
+    the one that an installation moves to, has other input in the same place. Input that never reached the stream is identified by
+    source, position and content.
     """
     digest = hashlib.sha256(payload).hexdigest()
     if topic is not None:
-        id = stable_id("dl", "stream", topic, partition, offset, position)
+        id = stable_id("dl", "stream", topic, partition, offset, position, digest)
     else:
         id = stable_id("dl", "outside", source, position, digest)
     return {
