@@ -109,7 +109,11 @@ def ask(
                 n=MOST_WAITING,
             )
         )
-    id = stable_id("bt", monitor.id, now.isoformat(), str(change))
+    # The clock of the demo stands while it waits for its visitor, who may ask, cancel and ask again meanwhile.
+    at_once = conn.execute(
+        select(func.count()).where(t.c.monitor_id == monitor.id, t.c.at == now)
+    ).scalar_one()
+    id = stable_id("bt", monitor.id, now.isoformat(), str(change), at_once)
     values = {
         "id": id,
         "monitor_id": monitor.id,

@@ -58,6 +58,15 @@ def test_a_back_test_is_asked_for_once_followed_cancelled_and_its_dead_worker_is
     assert desk.post(f"/v1/backtests/{id}/decide", json={"decision": "accepted"}).status_code == 409
 
 
+def test_a_back_test_that_was_cancelled_is_asked_for_again_while_the_clock_stands(world: World) -> None:
+    desk = world.key(Role.COMMUNITY_MANAGER)
+    path = f"/v1/monitors/{world.scene.monitor}/backtests"
+    first = desk.post(path).json()["id"]
+    desk.post(f"/v1/backtests/{first}/cancel")
+    again = desk.post(path)
+    assert (again.status_code, again.json()["state"], again.json()["id"] != first) == (202, "queued", True)
+
+
 def test_the_alerts_of_a_back_test_stand_in_the_step_in_which_they_fired_and_silent_ones_in_none() -> None:
     volume = {"first": "2026-11-20T09:00:00Z", "step_minutes": 15, "counts": [1, 2]}
     late, silent = ALERT | {"at": "2026-11-20T09:31:00Z"}, ALERT | {"status": "suppressed"}
