@@ -53,6 +53,11 @@ class Deferred:
             story for story, failure in self._stories.items() if not passed(failure.wait, failure.at, now)
         ]
 
+    def forget_idle(self, now: datetime) -> None:
+        """Forget the stories that may be tried again and of which nothing is due at `now`: people have settled them, say."""
+        waiting = set(self.waiting(now))
+        self._stories = {story: failure for story, failure in self._stories.items() if story in waiting}
+
     @property
     def trouble(self) -> str | None:
         """The stories that are deferred, in words; None: there are none."""

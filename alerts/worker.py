@@ -100,6 +100,8 @@ class AlertsWorker:
         now = self._clock.now()
         with self._store.read() as conn:
             wanted = anything_due(conn, now, self._deferred.waiting(now))
+        if not wanted:
+            self._deferred.forget_idle(now)
         more = False
         if wanted:
             with self._store.write() as conn:

@@ -164,6 +164,21 @@ def test_a_story_that_was_deferred_is_tried_again_in_its_order(scene: Scene) -> 
         assert conn.execute(s.health.select()).one().state == "ok"
 
 
+def test_a_story_that_was_settled_otherwise_is_no_trouble_any_more(scene: Scene) -> None:
+    worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
+    scene.signal("over", **ESCALATE)
+    bad_facts(scene)
+    worker.work()
+    assert state_of_alerts(scene) == "degraded"
+    with scene.write() as conn:
+        conn.execute(update(s.signals).values(handled_at=scene.now))
+    worker.work()
+    assert state_of_alerts(scene) == "degraded", "it is not tried again before its time"
+    scene.clock.advance(WAITS[0])
+    worker.work()
+    assert state_of_alerts(scene) == "ok"
+
+
 def test_a_replay_stops_at_a_story_that_it_cannot_handle(scene: Scene) -> None:
     scene.signal("over", **ESCALATE)
     bad_facts(scene)
@@ -199,6 +214,12 @@ def bad_facts(scene: Scene) -> None:
     """The signals as another version may have written them: their facts cannot be read."""
     with scene.write() as conn:
         conn.execute(update(s.signals).values(facts={"kind": 7}))
+
+
+def state_of_alerts(scene: Scene) -> str:
+    """The state that the alerts role has reported."""
+    with scene.store.read() as conn:
+        return str(conn.execute(s.health.select()).one().state)
 
 
 def signals(scene: Scene) -> list[Any]:
