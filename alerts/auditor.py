@@ -22,6 +22,7 @@ from alerts import states
 from alerts.directory import NOBODY, monitor_facts
 from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
+from alerts.escalations.clocks import to_page
 from alerts.ladder import ROUNDS, climbed
 from alerts.outbox import hold, queue
 from alerts.severity import CLOCKS
@@ -239,6 +240,20 @@ def escalations_without_deadline(conn: Connection) -> list[Finding]:
     ]
 
 
+def escalations_not_paged(conn: Connection, now: datetime) -> list[Finding]:
+    """Escalations whose clock ran out two minutes ago and for which nobody was paged."""
+    e = s.escalations.c
+    rows = conn.execute(select(e.id, e.team).where(to_page(now - OVERDUE)).order_by(e.id))
+    return [
+        Finding(
+            "escalation unattended",
+            row.id,
+            f"the clock of the escalation to {row.team} has run out and nobody was paged",
+        )
+        for row in rows
+    ]
+
+
 def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     """Roles that once reported here and have not reported again within two minutes."""
     return [
@@ -386,6 +401,7 @@ CHECKS: Final[dict[str, Check]] = {
     "people": lambda conn, now, _: people_who_could_not_be_reached(conn, now),
     "notices": lambda conn, now, _: notices_out_of_time(conn, now),
     "escalations": lambda conn, _now, _: escalations_without_deadline(conn),
+    "overdue escalations": lambda conn, now, _: escalations_not_paged(conn, now),
     "silent roles": lambda conn, now, _: silent_roles(conn, now),
     "failing roles": lambda conn, _now, _: failing_roles(conn),
     "fuses": lambda conn, _now, _: blown_fuses(conn),

@@ -84,6 +84,7 @@ FINDINGS: Final = (
     "{monitor}: the policy names nobody who is active",
     "for {who} by {channel}: still {status}",
     "the escalation to {team} has no clock",
+    "the clock of the escalation to {team} has run out and nobody was paged",
     "{role} last reported {span} ago",
     "{role} fails: {why}",
     "since {time}: {why}",

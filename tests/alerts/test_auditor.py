@@ -54,6 +54,22 @@ def test_an_engine_that_stands_still_is_found_by_the_steps_it_does_not_take(scen
     assert kinds(scene) == ["alert unattended"]
 
 
+def test_an_escalation_whose_clock_ran_out_and_for_which_nobody_was_paged_is_found(scene: Scene) -> None:
+    scene.over(**ESCALATE)
+    with scene.write() as conn:
+        made = scene.escalate(conn, ADA, scene.alert().id, "pr", "see")
+        conn.execute(update(s.notices).values(status="sent"))
+    assert made.deadline_at is not None
+    scene.clock.advance(made.deadline_at - scene.now + timedelta(minutes=1))
+    assert kinds(scene) == []
+    scene.clock.advance(timedelta(minutes=2))
+    assert kinds(scene) == ["escalation unattended"]
+    scene.step()
+    with scene.write() as conn:
+        conn.execute(update(s.notices).values(status="sent"))
+    assert kinds(scene) == []
+
+
 def test_a_notice_that_does_not_leave_or_does_not_end_is_found(scene: Scene) -> None:
     scene.over(**ESCALATE)
     scene.clock.advance(timedelta(minutes=3))
