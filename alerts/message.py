@@ -104,7 +104,14 @@ def alert_message(
         "link": link,
     }
     text = _template().render(values)
-    facts = {
+    html_text = as_html(text, link, words.say(OPEN_ALERT), words.language.code)
+    facts = _facts(alert, evidence, kind, link)
+    return Message(subject, {"text": text, "html": html_text, "facts": facts})
+
+
+def _facts(alert: Alert, evidence: Evidence, kind: str, link: str) -> dict[str, Any]:
+    """What a receiver that reads no text is told."""
+    return {
         "alert_id": alert.id,
         "monitor": alert.monitor,
         "alert_kind": alert.kind,
@@ -121,8 +128,6 @@ def alert_message(
         "corrected_share": evidence.corrected_share,
         "link": link,
     }
-    html_text = as_html(text, link, words.say(OPEN_ALERT), words.language.code)
-    return Message(subject, {"text": text, "html": html_text, "facts": facts})
 
 
 def plain_message(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from alerts import record
 from alerts.actor import ENGINE
@@ -50,25 +51,26 @@ def page(
     choose = channels or (lambda one: queue.chosen_channels(one, alert.severity))
     conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
+    message_in = partial(
+        alert_message,
+        conn,
+        alert,
+        kind=kind,
+        now=now,
+        reasons=reasons,
+        link=f"{turn.base_url}/alerts/{alert.id}",
+        why_now=why_now,
+        todo=todo,
+        again=again,
+    )
     ids: list[str] = []
     for one in people:
         verdict = first(BEFORE_A_PERSON, situation(alert, directory, monitor, now, person=one.person))
-        message = alert_message(
-            conn,
-            alert,
-            kind=kind,
-            words=words_of(one, monitor.zone.key),
-            now=now,
-            reasons=reasons,
-            link=f"{turn.base_url}/alerts/{alert.id}",
-            why_now=why_now,
-            todo=todo,
-            again=again,
-        )
+        message = message_in(words=words_of(one, monitor.zone.key))
         chosen = choose(one)
         if kind in queue.ASKING:
             queue.cancel_older(conn, alert.id, one, chosen, now)
-        queued = queue.queue(
+        ids += queue.queue(
             conn,
             alert_id=alert.id,
             one=one,
@@ -80,20 +82,9 @@ def page(
             now=now,
             due_at=verdict.until if verdict and verdict.until else now,
         )
-        detail = {
-            "person": one.name,
-            "channels": [c.kind for c in chosen],
-        }
-        record.entry(
-            conn,
-            alert,
-            f"notice_{kind}",
-            ENGINE,
-            now,
-            reason=verdict.reason if verdict else None,
-            detail=detail,
-        )
-        ids += queued
+        detail = {"person": one.name, "channels": [c.kind for c in chosen]}
+        why = verdict.reason if verdict else None
+        record.entry(conn, alert, f"notice_{kind}", ENGINE, now, reason=why, detail=detail)
     return ids
 
 

@@ -120,34 +120,13 @@ def _tell(
     detail: Mapping[str, Any] | None = None,
     privileged: bool = False,
 ) -> None:
-    conn, now, actor = turn.conn, turn.now, turn.actor
-    x = s.escalation_entries
-    last = conn.execute(select(func.max(x.c.seq)).where(x.c.escalation_id == escalation.id)).scalar_one()
-    if text is not None and len(text) > MAX_TEXT:
-        raise WrongInput(
-            Sentence("a text may have {most} characters, this one has {n}", most=MAX_TEXT, n=len(text))
-        )
-    conn.execute(
-        insert(x),
-        {
-            "escalation_id": escalation.id,
-            "seq": (last or 0) + 1,
-            "at": now,
-            "actor": actor.name,
-            "role": actor.role,
-            "action": action,
-            "from_status": before,
-            "to_status": escalation.status,
-            "text": text,
-            "privileged": privileged,
-            "detail": dict(detail) if detail is not None else None,
-        },
-    )
+    """The entry in the history, the audit entry and the event of what has happened to the escalation."""
+    _entry(turn, escalation, action, before, text, detail, privileged)
     audit.append(
-        conn,
-        at=now,
-        actor=actor.name,
-        role=actor.role,
+        turn.conn,
+        at=turn.now,
+        actor=turn.actor.name,
+        role=turn.actor.role,
         action=f"escalation.{action}",
         object=escalation.id,
         detail={
@@ -158,7 +137,53 @@ def _tell(
             **(detail or {}),
         },
     )
-    data = {
+    record.event(
+        turn.conn,
+        escalation.alert_id,
+        f"escalation.{action}",
+        turn.now,
+        _summary(escalation),
+        escalation.version,
+        escalation_id=escalation.id,
+    )
+
+
+def _entry(
+    turn: Turn,
+    escalation: Escalation,
+    action: str,
+    before: str | None,
+    text: str | None,
+    detail: Mapping[str, Any] | None,
+    privileged: bool,
+) -> None:
+    x = s.escalation_entries
+    last = turn.conn.execute(select(func.max(x.c.seq)).where(x.c.escalation_id == escalation.id)).scalar_one()
+    if text is not None and len(text) > MAX_TEXT:
+        raise WrongInput(
+            Sentence("a text may have {most} characters, this one has {n}", most=MAX_TEXT, n=len(text))
+        )
+    turn.conn.execute(
+        insert(x),
+        {
+            "escalation_id": escalation.id,
+            "seq": (last or 0) + 1,
+            "at": turn.now,
+            "actor": turn.actor.name,
+            "role": turn.actor.role,
+            "action": action,
+            "from_status": before,
+            "to_status": escalation.status,
+            "text": text,
+            "privileged": privileged,
+            "detail": dict(detail) if detail is not None else None,
+        },
+    )
+
+
+def _summary(escalation: Escalation) -> dict[str, Any]:
+    """What an event says of an escalation: figures and names, no text."""
+    return {
         "id": escalation.id,
         "alert_id": escalation.alert_id,
         "team": escalation.team,
@@ -168,12 +193,3 @@ def _tell(
         "claimed_by": escalation.claimed_by,
         "version": escalation.version,
     }
-    record.event(
-        conn,
-        escalation.alert_id,
-        f"escalation.{action}",
-        now,
-        data,
-        escalation.version,
-        escalation_id=escalation.id,
-    )
