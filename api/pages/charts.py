@@ -136,14 +136,7 @@ def count_chart(
     def y(value: float | None) -> float:
         return top + plot_h * (1 - min(1.0, max(0.0, (value or 0.0) / ceiling)))
 
-    parts: list[str] = []
-    for value, label in zip(scale, labels, strict=True):
-        parts.append(
-            f'<line class="rule" x1="{left}" x2="{frame.width - right}" y1="{_n(y(value))}" y2="{_n(y(value))}"/>'
-        )
-        parts.append(
-            f'<text class="tick" x="{left - 6}" y="{_n(y(value) + 4)}" text-anchor="end">{escape(label)}</text>'
-        )
+    parts = _rules(scale, labels, y, left, frame.width - right)
     if mark:
         parts += _mark(mark, x, top, plot_h, left, frame.width - right)
     parts += _band(points, step, x, y)
@@ -153,18 +146,7 @@ def count_chart(
         f'<path class="flag" d="M{_n(x(at))} {top + plot_h}V{top}M{_n(x(at))} {top}l-5 -9h10z"/>'
         for at in sorted(set(flags))
     ]
-    wanted = max(2, plot_w // 90)
-    for at in time_ticks(start, end, frame.zone, wanted):
-        local = at.astimezone(frame.zone)
-        clock = f"{local:%H:%M}" if (end - start) <= timedelta(days=2) else f"{local:%d.%m.}"
-        px = x(at)
-        anchor = "start" if px < left + 16 else "end" if px > frame.width - right - 16 else "middle"
-        parts.append(
-            f'<line class="rule" x1="{_n(px)}" x2="{_n(px)}" y1="{top + plot_h}" y2="{top + plot_h + 4}"/>'
-        )
-        parts.append(
-            f'<text class="tick" x="{_n(px)}" y="{frame.height - 4}" text-anchor="{anchor}">{clock}</text>'
-        )
+    parts += _times(start, end, frame, x, top + plot_h, left, frame.width - right)
     parts.append(
         f'<line class="axis" x1="{left}" x2="{frame.width - right}" y1="{top + plot_h}" y2="{top + plot_h}"/>'
     )
@@ -278,6 +260,34 @@ def _empty(frame: Frame) -> Markup:
         frame,
         [f'<rect class="track" x="0" y="0" width="{frame.width}" height="{frame.height}" rx="6"/>', fmt],
     )
+
+
+def _rules(scale: Sequence[float], labels: Sequence[str], y: _ValueScale, left: int, right: int) -> list[str]:
+    """A line across the plot for each number of the scale, and the number before it."""
+    parts = []
+    for value, label in zip(scale, labels, strict=True):
+        parts.append(f'<line class="rule" x1="{left}" x2="{right}" y1="{_n(y(value))}" y2="{_n(y(value))}"/>')
+        parts.append(
+            f'<text class="tick" x="{left - 6}" y="{_n(y(value) + 4)}" text-anchor="end">{escape(label)}</text>'
+        )
+    return parts
+
+
+def _times(
+    start: datetime, end: datetime, frame: Frame, x: _AtScale, floor: int, left: int, right: int
+) -> list[str]:
+    """A tick below the plot for each whole hour or day, with its label in the zone of the frame."""
+    parts = []
+    for at in time_ticks(start, end, frame.zone, max(2, (right - left) // 90)):
+        local = at.astimezone(frame.zone)
+        clock = f"{local:%H:%M}" if (end - start) <= timedelta(days=2) else f"{local:%d.%m.}"
+        px = x(at)
+        anchor = "start" if px < left + 16 else "end" if px > right - 16 else "middle"
+        parts.append(f'<line class="rule" x1="{_n(px)}" x2="{_n(px)}" y1="{floor}" y2="{floor + 4}"/>')
+        parts.append(
+            f'<text class="tick" x="{_n(px)}" y="{frame.height - 4}" text-anchor="{anchor}">{clock}</text>'
+        )
+    return parts
 
 
 def _columns(

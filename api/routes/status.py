@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from alerts import counted
 from alerts.escalations.views import count_open
 from alerts.outbox import hold, outages
-from alerts.unreached import unreached
+from alerts.unreached import Unreached, unreached
 from api.etags import etag_or_304, list_etag
 from api.metrics import stream_lag
 from api.pages.readiness import KEYS, READY
 from api.source_status import SourceStatus, source_status
-from api.state import State, Who
+from api.state import AppState, State, Who
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.models import Role
 from tocsin.health.disk import disk_trouble
@@ -102,12 +103,8 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
         # A replay and the demo listen to nothing and wake nobody.
         live = purpose in (None, "live")
         lacks = state.readiness.look(conn, state.settings, now, stamp) if live else READY
-        why += lacks.reasons
-        if hold.held(conn) is not None:
-            why.append("the outbox is held: no notice leaves before an administrator releases it")
         unheard_of = unreached(conn, now)
-        why += [one.words for one in unheard_of]
-        why += [f"the channel {one.channel} is away since {one.since:%H:%MZ}" for one in outages.away(conn)]
+        why += [*lacks.reasons, *_of_notices(conn, unheard_of)]
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         reports = source_reports(conn, now, patience, gaps=True)
         told = part_rows(conn)
@@ -119,11 +116,8 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
             "escalations_open": count_open(conn, now)[0],
             "dead_letters": count_dead_letters(conn),
         }
-    try:
-        lag = stream_lag(state.store, state.stream)
-    except TocsinError as error:
-        lag = None
-        why.append(str(error))
+    lag, unread = _lag(state)
+    why += unread
     blind = [one.name for one in reports if one.verdict.blind]
     disk = disk_trouble(state.settings)
     if disk is not None:
@@ -151,6 +145,24 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
     }
     etag_or_304(request, response, list_etag(request, who, _said(answer)))
     return answer
+
+
+def _of_notices(conn: Connection, unheard_of: Sequence[Unreached]) -> list[str]:
+    """Why notices do not leave or reach nobody."""
+    held = ["the outbox is held: no notice leaves before an administrator releases it"]
+    return [
+        *(held if hold.held(conn) is not None else ()),
+        *(one.words for one in unheard_of),
+        *(f"the channel {one.channel} is away since {one.since:%H:%MZ}" for one in outages.away(conn)),
+    ]
+
+
+def _lag(state: AppState) -> tuple[int | None, list[str]]:
+    """The records that wait to be read. None where the stream does not say, with the reason."""
+    try:
+        return stream_lag(state.store, state.stream), []
+    except TocsinError as error:
+        return None, [str(error)]
 
 
 def _said(answer: Mapping[str, Any]) -> list[tuple[str, Any]]:
