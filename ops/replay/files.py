@@ -7,7 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -90,25 +90,34 @@ def replay_files(
         log = retry(lambda: _claim(runtime.store, files, monitors, document, since))
         runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
         reader = _Reader(runtime.store, files, source, zone, retry)
-        mentions = reader.mentions()
-        first = next(mentions, None)
-        if first is None:
-            _say(f"no mentions in {', '.join(str(path) for path in files)}")
-            return reader.bad
-        player = retry(
-            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), retry, since)
-        )
-        stack.callback(player.close)
-        shown = _Printer(runtime, out, as_json, retry)
+        _play(runtime, reader.mentions(), files, since, _Printer(runtime, out, as_json, retry), retry)
+        return reader.bad
+
+
+def _play(
+    runtime: Runtime,
+    mentions: Iterator[Mention],
+    files: Sequence[Path],
+    since: datetime | None,
+    shown: _Printer,
+    retry: Retry,
+) -> None:
+    """Play the mentions to their end, show the alerts, and remove the replay's topics."""
+    first = next(mentions, None)
+    if first is None:
+        _say(f"no mentions in {', '.join(str(path) for path in files)}")
+        return
+    player = retry(
+        lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), retry, since)
+    )
+    with closing(player):
         try:
             player.play(_chained(first, mentions), shown.progress)
         except KeyboardInterrupt:
             shown.finish(player.totals)
             raise
         shown.finish(player.totals)
-        player.close()
-        retry(runtime.stream.drop)
-        return reader.bad
+    retry(runtime.stream.drop)
 
 
 class _Reader:

@@ -155,25 +155,8 @@ def save(
         raise Conflict(
             Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
         )
-    body = value.model_dump(mode="json")
     if present is None:
-        count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
-        new_id = stable_id(kind.replace("_", ""), value.name, count)
-        conn.execute(
-            insert(d),
-            {
-                "kind": kind,
-                "id": new_id,
-                "name": value.name,
-                "definition": body,
-                "version": 1,
-                "created_at": now,
-                "updated_at": now,
-            },
-        )
-        _keep_version(conn, kind, new_id, 1, body, now, actor)
-        _bump(conn, kind)
-        return Defined(kind, new_id, 1, now, now, value)
+        return _create(conn, value, now, actor)
     if expected_version is not None and expected_version != present.version:
         raise Conflict(
             Sentence(
@@ -186,7 +169,7 @@ def save(
         )
     if present.value == value:
         return find(conn, model, present.id)
-    version = present.version + 1
+    version, body = present.version + 1, value.model_dump(mode="json")
     conn.execute(
         update(d).where(d.c.kind == kind, d.c.id == present.id),
         {"name": value.name, "definition": body, "version": version, "updated_at": now},
@@ -194,6 +177,30 @@ def save(
     _keep_version(conn, kind, present.id, version, body, now, actor)
     _bump(conn, kind)
     return Defined(kind, present.id, version, present.created_at, now, value)
+
+
+def _create(conn: Connection, value: D, now: datetime, actor: str) -> Defined[D]:
+    """The first version of a definition. Its id counts the definitions of its kind, living and ended, so that a name that comes
+    again gets another.
+    """
+    kind, body, d = kind_of(type(value)), value.model_dump(mode="json"), s.definitions
+    count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
+    new_id = stable_id(kind.replace("_", ""), value.name, count)
+    conn.execute(
+        insert(d),
+        {
+            "kind": kind,
+            "id": new_id,
+            "name": value.name,
+            "definition": body,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    _keep_version(conn, kind, new_id, 1, body, now, actor)
+    _bump(conn, kind)
+    return Defined(kind, new_id, 1, now, now, value)
 
 
 def delete(

@@ -115,24 +115,8 @@ def read_mention(
     """
     if not isinstance(obj, Mapping):
         raise BadMention("not_object", f"a mention is a JSON object, not {kind_of(obj)}")
-    extra: dict[str, Any] = {}
-    given = obj.get("extra")
-    if isinstance(given, Mapping):
-        extra.update((clean(str(key)), value) for key, value in given.items())
-    elif given is not None:
-        extra["extra"] = given
-    extra.update((clean(str(key)), value) for key, value in obj.items() if key not in KNOWN)
-    named = obj.get("source")
-    if fix_source and source is not None:
-        if present(named) and named != source:
-            extra["source"] = named
-        named = source
-    if not present(named):
-        named = source
-    if named is None:
-        raise BadMention(
-            "missing_field", "a mention needs a source, and none was given for those that name none", "source"
-        )
+    extra = _extra_of(obj)
+    named = _source_of(obj.get("source"), source, fix_source, extra)
     text = obj.get("text")
     if text is None:
         raise BadMention("missing_field", "a mention needs a text (which may be empty)", "text")
@@ -172,6 +156,33 @@ def read_mention(
         cut or obj.get("truncated") is True,
         bounded(extra),
     )
+
+
+def _extra_of(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """What a mention says besides the known fields."""
+    extra: dict[str, Any] = {}
+    given = obj.get("extra")
+    if isinstance(given, Mapping):
+        extra.update((clean(str(key)), value) for key, value in given.items())
+    elif given is not None:
+        extra["extra"] = given
+    extra.update((clean(str(key)), value) for key, value in obj.items() if key not in KNOWN)
+    return extra
+
+
+def _source_of(named: Any, source: str | None, fix_source: bool, extra: dict[str, Any]) -> Any:
+    """The source that counts. Where `source` wins over the one that the mention names, `extra` keeps that one."""
+    if fix_source and source is not None:
+        if present(named) and named != source:
+            extra["source"] = named
+        named = source
+    if not present(named):
+        named = source
+    if named is None:
+        raise BadMention(
+            "missing_field", "a mention needs a source, and none was given for those that name none", "source"
+        )
+    return named
 
 
 def check_time(mention: Handed, received_at: datetime, *, max_age: timedelta, max_ahead: timedelta) -> None:
