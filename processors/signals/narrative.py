@@ -21,11 +21,11 @@ import msgspec
 
 from processors.signals.beside import Beside, bounded, learns, reaches
 from processors.signals.calculation import Calculation, shown
-from processors.signals.spread import HOT_FOR, HotPlace
+from processors.signals.spread import HOT_FOR
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading, RisingTerm, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
-from tocsin.core.signal import Agreement
+from tocsin.core.signal import Agreement, SpreadPlace
 
 AT_LEAST, PART = 5, 0.2
 # The weight of the prior, in texts: it is made of the terms of both times together.
@@ -38,7 +38,7 @@ class NarrativeState(msgspec.Struct, frozen=True):
     """The memory of one monitor: what was new in the last six hours."""
 
     first: datetime | None = None
-    hot: tuple[HotPlace, ...] = ()
+    hot: tuple[SpreadPlace, ...] = ()
 
 
 class Narrative(Beside[NarrativeState]):
@@ -99,7 +99,7 @@ class Narrative(Beside[NarrativeState]):
             return state
         if state.first and not state.hot and not reading.detail["hot"]:
             return state
-        hot = msgspec.convert(reading.detail["hot"], tuple[HotPlace, ...])
+        hot = msgspec.convert(reading.detail["hot"], tuple[SpreadPlace, ...])
         return NarrativeState(state.first or window.start, hot)
 
     def accept(self, state: NarrativeState) -> NarrativeState:
@@ -149,12 +149,12 @@ def _share_before(one: RisingTerm) -> float:
     return one.before / one.of_before
 
 
-def _hot(state: NarrativeState, window: WindowCounts, subjects: list[RisingTerm]) -> tuple[HotPlace, ...]:
+def _hot(state: NarrativeState, window: WindowCounts, subjects: list[RisingTerm]) -> tuple[SpreadPlace, ...]:
     """The subjects that are new now or were in the last six hours, the first first."""
     found = {one.value: one for one in state.hot if window.end - one.until < HOT_FOR}
     for one in subjects:
         since = found[one.term].since if one.term in found else window.start
         due = round(one.of * _share_before(one), 4)
-        found[one.term] = HotPlace("term", one.term, since, window.end, one.seen, due, one.z)
+        found[one.term] = SpreadPlace("term", one.term, since, window.end, one.seen, due, one.z)
     ordered = sorted(found.values(), key=lambda one: (one.since, one.value))
     return tuple(ordered[-MOST:])

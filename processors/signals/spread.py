@@ -23,7 +23,7 @@ from processors.signals.calculation import Calculation, shown
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
 from tocsin.core.counts import steady
-from tocsin.core.signal import Agreement
+from tocsin.core.signal import Agreement, SpreadPlace
 
 HOT_FOR = timedelta(hours=6)
 AT_LEAST, TWICE, DEVIATIONS = 5, 2.0, 3.0
@@ -33,23 +33,11 @@ SPREAD, LEAST_SHARE = 1.5, 0.01
 MOST = 12
 
 
-class HotPlace(msgspec.Struct, frozen=True):
-    """A place that was over its usual between `since` and `until`; `seen` and `due` in the hour in which it was furthest over."""
-
-    dimension: str
-    value: str
-    since: datetime
-    until: datetime
-    seen: int
-    due: float
-    z: float
-
-
 class SpreadState(msgspec.Struct, frozen=True):
-    """The memory of one monitor."""
+    """The memory of one monitor. The figures of a hot place are of the hour in which it was furthest over."""
 
     first: datetime | None = None
-    hot: tuple[HotPlace, ...] = ()
+    hot: tuple[SpreadPlace, ...] = ()
 
 
 class Spread(Beside[SpreadState]):
@@ -100,7 +88,7 @@ class Spread(Beside[SpreadState]):
             return state
         if state.first and not state.hot and not reading.detail["hot"]:
             return state
-        hot = msgspec.convert(reading.detail["hot"], tuple[HotPlace, ...])
+        hot = msgspec.convert(reading.detail["hot"], tuple[SpreadPlace, ...])
         return SpreadState(state.first or window.start, hot)
 
     def accept(self, state: SpreadState) -> SpreadState:
@@ -124,7 +112,7 @@ def _z(seen: int, due: float) -> float:
     return round((steady(seen) - steady(due)) / SPREAD, 4)
 
 
-def _hot(state: SpreadState, window: WindowCounts) -> tuple[HotPlace, ...]:
+def _hot(state: SpreadState, window: WindowCounts) -> tuple[SpreadPlace, ...]:
     """The places that are hot now or were in the last six hours, the first first."""
     found = {(one.dimension, one.value): one for one in state.hot if window.end - one.until < HOT_FOR}
     due_an_hour = (window.due or 0.0) * (HOUR / window.length)
@@ -134,18 +122,18 @@ def _hot(state: SpreadState, window: WindowCounts) -> tuple[HotPlace, ...]:
         if place.seen >= AT_LEAST and place.seen >= TWICE * due and z >= DEVIATIONS:
             key = place.dimension, place.value
             before = found.get(key)
-            new = HotPlace(*key, window.start, window.end, place.seen, round(due, 4), z)
+            new = SpreadPlace(*key, window.start, window.end, place.seen, round(due, 4), z)
             found[key] = new if before is None else _longer(before, new)
     ordered = sorted(found.values(), key=lambda one: (one.since, one.dimension, one.value))
     return tuple(ordered[-MOST:])
 
 
-def _longer(before: HotPlace, now: HotPlace) -> HotPlace:
+def _longer(before: SpreadPlace, now: SpreadPlace) -> SpreadPlace:
     worst = now if now.z > before.z else before
     return msgspec.structs.replace(worst, since=before.since, until=now.until)
 
 
-def _spread(hot: tuple[HotPlace, ...], end: datetime) -> list[HotPlace]:
+def _spread(hot: tuple[SpreadPlace, ...], end: datetime) -> list[SpreadPlace]:
     """The places of the dimension in which the talk has spread: two or more, one of them hot now. Networks before languages."""
     for dimension in ("network", "lang"):
         places = [one for one in hot if one.dimension == dimension]
