@@ -62,6 +62,19 @@ class _Lane:
         self.rests_until = now + fetched.retry_after if fetched.retry_after else None
 
 
+class InTurn:
+    """A source that reads its places in turn. A kind of such a source derives from it and makes its `_lanes`."""
+
+    _lanes: PlacesInTurn
+
+    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
+        """The posts of the next place."""
+        return self._lanes.fetch(cursor, now)
+
+    def close(self) -> None:
+        pass
+
+
 class PlacesInTurn:
     """The lanes of one source. `keys` are unique and stay the same as long as the place does."""
 

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.markup import html_to_text
 from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, words
@@ -53,7 +53,7 @@ class DiscourseSettings(BaseModel):
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
 
 
-class DiscourseSource:
+class DiscourseSource(InTurn):
     """Discourse as a source; the module's docstring describes how it is read."""
 
     kind = "discourse"
@@ -71,12 +71,6 @@ class DiscourseSource:
         self._web = Web(context, BUDGET)
         self._lanes = PlacesInTurn([f"{one} {settings.read}" for one in settings.forums], self._read)
         self.interval = timedelta(seconds=settings.interval_s)
-
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
 
     def _read(self, key: str, cursor: Cursor | None, now: datetime) -> Fetched:
         """One page of one forum."""

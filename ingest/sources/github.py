@@ -17,7 +17,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.newest_first import Pass, ShownPage, ShownPost
 from ingest.newest_first import step as pass_step
 from ingest.oldest_first import Climb, step, young
@@ -101,7 +101,7 @@ class GitHubSettings(BaseModel):
         return self
 
 
-class GitHubSource:
+class GitHubSource(InTurn):
     """GitHub as a source; the module's docstring describes how it is read."""
 
     kind = "github"
@@ -116,12 +116,6 @@ class GitHubSource:
         keys = [f"{repository} {name}" for repository in settings.repositories for name in settings.lists]
         self._lanes = PlacesInTurn(keys, self._read)
         self.interval = timedelta(seconds=settings.interval_s or _patient(len(keys), bool(settings.token)))
-
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
 
     def _read(self, key: str, cursor: Cursor | None, now: datetime) -> Fetched:
         """One page of one list of one repository."""

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
@@ -57,7 +57,7 @@ class LemmySettings(BaseModel):
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
 
 
-class LemmySource:
+class LemmySource(InTurn):
     """Lemmy as a source; the module's docstring describes how it is read."""
 
     kind = "lemmy"
@@ -73,12 +73,6 @@ class LemmySource:
         keys = [f"{instance} {name}" for instance in settings.instances for name in settings.lists]
         self._lanes = PlacesInTurn(keys, self._read)
         self.interval = timedelta(seconds=settings.interval_s)
-
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
 
     def _read(self, key: str, cursor: Cursor | None, now: datetime) -> Fetched:
         """One page of one list of one instance."""

@@ -15,7 +15,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.monitored import hashtags_of
 from ingest.plain import dig, moment, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
@@ -88,7 +88,7 @@ class _Timeline(msgspec.Struct, frozen=True, omit_defaults=True):
     posted: _Time | None = None
 
 
-class MastodonSource:
+class MastodonSource(InTurn):
     """Mastodon as a source; the module's docstring describes how it is read."""
 
     kind = "mastodon"
@@ -111,10 +111,7 @@ class MastodonSource:
         if not keys:
             return Fetched(cursor=cursor, warning="nothing is read: no monitor's query names a hashtag")
         self._lanes.change(keys)
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
+        return super().fetch(cursor, now)
 
     def _keys(self) -> Sequence[str]:
         """The timelines to read, as `instance public` or `instance #tag`."""

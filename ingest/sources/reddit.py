@@ -15,7 +15,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.newest_first import Pass, ShownPage, step
 from ingest.plain import dig, listed, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
@@ -90,7 +90,7 @@ class RedditSettings(BaseModel):
         return self
 
 
-class RedditSource:
+class RedditSource(InTurn):
     """Reddit as a source; the module's docstring describes how it is read."""
 
     kind = "reddit"
@@ -110,12 +110,6 @@ class RedditSource:
         self._token: tuple[str, datetime] | None = None
         self._lanes = PlacesInTurn(settings.lists, self._read)
         self.interval = timedelta(seconds=settings.interval_s)
-
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
 
     def _read(self, key: str, cursor: Cursor | None, now: datetime) -> Fetched:
         """One page of one list."""

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
-from ingest.lanes import PlacesInTurn
+from ingest.lanes import InTurn, PlacesInTurn
 from ingest.markup import html_to_text
 from ingest.newest_first import ShownPost
 from ingest.oldest_first import Climb, step, young
@@ -73,7 +73,7 @@ class StackExchangeSettings(BaseModel):
     site: WebAddress = Field("https://api.stackexchange.com", description="The address of the API.")
 
 
-class StackExchangeSource:
+class StackExchangeSource(InTurn):
     """Stack Exchange as a source; the module's docstring describes how it is read."""
 
     kind = "stackexchange"
@@ -90,12 +90,6 @@ class StackExchangeSource:
         keys = [f"{site} {name}" for site in settings.sites for name in lists]
         self._lanes = PlacesInTurn(keys, self._read)
         self.interval = timedelta(seconds=settings.interval_s or _patient(len(keys), bool(settings.key)))
-
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._lanes.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
 
     def _read(self, key: str, cursor: Cursor | None, now: datetime) -> Fetched:
         """One page of one list of one site."""
