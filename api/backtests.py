@@ -24,7 +24,6 @@ from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
-MOST_WAITING: Final = 20
 SHOWN: Final = 20
 SILENT: Final = ("suppressed", "merged")
 """States of an alert of which nobody is told anything."""
@@ -102,13 +101,8 @@ def ask(
     same = (t.c.monitor_id == monitor.id, t.c.state.in_(WAITING), t.c.change.is_(None))
     if change is None and (row := conn.execute(select(t).where(*same)).first()) is not None:
         return _from(row)
-    if conn.execute(select(func.count()).where(t.c.state.in_(WAITING))).scalar_one() >= MOST_WAITING:
-        raise Conflict(
-            Sentence(
-                "{n} back-tests are waiting already: cancel one, or ask later",
-                n=MOST_WAITING,
-            )
-        )
+    refusal = Sentence("{n} back-tests are waiting already: cancel one, or ask later", n=jobs.MOST_WAITING)
+    jobs.require_room(conn, t, refusal)
     # The clock of the demo stands while it waits for its visitor, who may ask, cancel and ask again meanwhile.
     at_once = conn.execute(
         select(func.count()).where(t.c.monitor_id == monitor.id, t.c.at == now)

@@ -25,7 +25,6 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 CHECK, IMPORT, UNDO = "check", "import", "undo"
-MOST_WAITING: Final = 20
 SHOWN: Final = 50
 REASONS_KEPT: Final = 20
 ENDED: Final = ("done", "failed", "cancelled")
@@ -215,14 +214,8 @@ def _new(
     undoes: str | None = None,
 ) -> Import:
     t = s.imports
-    waiting = select(func.count()).where(t.c.state.in_(WAITING))
-    if conn.execute(waiting).scalar_one() >= MOST_WAITING:
-        raise Conflict(
-            Sentence(
-                "{n} imports are waiting already: cancel one, or ask later",
-                n=MOST_WAITING,
-            )
-        )
+    refusal = Sentence("{n} imports are waiting already: cancel one, or ask later", n=jobs.MOST_WAITING)
+    jobs.require_room(conn, t, refusal)
     seq = int(conn.execute(select(func.coalesce(func.max(t.c.seq), 0))).scalar_one()) + 1
     id = stable_id("imp", str(seq), kind, now.isoformat())
     values = {"id": id, "seq": seq, "kind": kind, "undoes": undoes, "at": now, "actor": actor, "file": file}

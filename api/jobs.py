@@ -8,15 +8,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
 
+from tocsin.core.errors import Conflict
+from tocsin.core.sentences import Sentence
 from tocsin.store.port import Store
 
 WAITING: Final = ("queued", "running")
 """The states of a job that is not over."""
 
+MOST_WAITING: Final = 20
+"""So many jobs of a kind wait at most."""
+
 DEAD_AFTER: Final = timedelta(minutes=2)
 """A worker that has given no sign for so long is gone: another one goes on."""
+
+
+def require_room(conn: Connection, t: Table, refusal: Sentence) -> None:
+    """Raise `Conflict` with this refusal where `MOST_WAITING` jobs of the table wait already."""
+    if conn.execute(select(func.count()).where(t.c.state.in_(WAITING))).scalar_one() >= MOST_WAITING:
+        raise Conflict(refusal)
 
 
 def claim(

@@ -82,7 +82,7 @@ def test_the_alerts_of_a_back_test_stand_in_the_step_in_which_they_fired_and_sil
 def test_not_too_many_wait_at_once(world: World) -> None:
     with world.scene.write() as conn:
         monitor = find(conn, Monitor, world.scene.monitor)
-        for n in range(backtests.MOST_WAITING):
+        for n in range(jobs.MOST_WAITING):
             backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": n})
         with pytest.raises(Conflict, match="cancel one"):
             backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": -1})
