@@ -27,7 +27,7 @@ from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, listed
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.reading import check_time
 
 PIECE: Final = 100
@@ -209,12 +209,14 @@ class _Run:
         assert row.bad is not None
         record_dead_letter(
             conn,
-            now=self._now,
-            source=self._by.source,
-            reason=row.bad.reason,
-            message=str(row.bad),
-            payload=row.payload,
-            position=row.line,
+            dead_letter_row(
+                now=self._now,
+                source=self._by.source,
+                reason=row.bad.reason,
+                message=str(row.bad),
+                payload=row.payload,
+                position=row.line,
+            ),
         )
 
 

@@ -28,7 +28,7 @@ from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.core.retry import Retry
 from tocsin.definitions.models import known_zone
-from tocsin.intake.dead_letters import Fuse, record_dead_letter
+from tocsin.intake.dead_letters import Fuse, dead_letter_row, record_dead_letter
 from tocsin.reading import check_time
 from tocsin.settings import load
 from tocsin.store import meta
@@ -164,12 +164,14 @@ class _Reader:
         with self._store.write() as conn:
             record_dead_letter(
                 conn,
-                now=EPOCH,
-                source=self._source or path.name,
-                reason=error.reason,
-                message=str(error),
-                payload=payload,
-                position=line,
+                dead_letter_row(
+                    now=EPOCH,
+                    source=self._source or path.name,
+                    reason=error.reason,
+                    message=str(error),
+                    payload=payload,
+                    position=line,
+                ),
             )
 
 

@@ -13,7 +13,7 @@ from alerts.outbox import hold
 from tests.api.world import World
 from tocsin.core.mention import Mention, decode_mentions
 from tocsin.definitions.models import Role
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
@@ -28,7 +28,7 @@ def keep(world: World, payload: bytes = BAD, **origin: Any) -> str:
         "position": 3,
     } | origin
     with world.scene.write() as conn:
-        return record_dead_letter(conn, now=world.now, payload=payload, **given)
+        return record_dead_letter(conn, dead_letter_row(now=world.now, payload=payload, **given))
 
 
 def streamed(world: World) -> list[Mention]:

@@ -19,7 +19,7 @@ from tests.browser.test_page_in_a_browser import (
     sign_in,
     tab,
 )
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.store import schema as s
 
 HOSTILE = (
@@ -35,11 +35,13 @@ def letter(night: SeededApp) -> str:
         hold.hold(conn, now, "restored")
         return record_dead_letter(
             conn,
-            now=now,
-            source="a-feed-with-a-rather-long-name-indeed",
-            reason="bad_time",
-            message="created_at 'soon' is no time in ISO 8601, such as 2026-03-01T09:30:00+03:00",
-            payload=HOSTILE,
+            dead_letter_row(
+                now=now,
+                source="a-feed-with-a-rather-long-name-indeed",
+                reason="bad_time",
+                message="created_at 'soon' is no time in ISO 8601, such as 2026-03-01T09:30:00+03:00",
+                payload=HOSTILE,
+            ),
         )
 
 

@@ -13,7 +13,7 @@ from api.auth.keys import create_key
 from tests.browser.served import SeededApp
 from tocsin.definitions.models import KINDS, Channel, Monitor, Person, Role
 from tocsin.definitions.repository import find, save
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.store import schema as s
 
 ADDRESSES: Final[Mapping[str, str]] = {
@@ -105,7 +105,10 @@ def furnish(one: SeededApp) -> dict[str, str]:
             select(s.mentions.c.author_handle).where(s.mentions.c.author_handle.is_not(None)).limit(1)
         ).scalar_one()
         letter = record_dead_letter(
-            conn, now=now, source="forum", reason="bad_time", message="no time", payload=b'{"id": 1}'
+            conn,
+            dead_letter_row(
+                now=now, source="forum", reason="bad_time", message="no time", payload=b'{"id": 1}'
+            ),
         )
         job = imports.ask(conn, imports.IMPORT, "report.csv", None, now=now, actor=by, role=role)
         backtests.ask(conn, find(conn, Monitor, "m_orvane"), now=now, actor=by)

@@ -13,6 +13,7 @@ from tocsin.core.mention import Mention, decode_mention, decode_mentions
 from tocsin.intake.dead_letters import (
     Fuse,
     FuseBlown,
+    dead_letter_row,
     get_dead_letter,
     list_dead_letters,
     record_dead_letter,
@@ -82,7 +83,7 @@ def test_handing_over_makes_the_topic_and_is_refused_when_the_stream_is_full(hou
 def keep(store: SqliteStore, payload: bytes, **origin: object) -> str:
     with store.write() as conn:
         options = {"now": NOON, "source": "forum", "reason": "malformed", "message": "not JSON"} | origin
-        return record_dead_letter(conn, payload=payload, **options)  # type: ignore[arg-type]  # given by each test
+        return record_dead_letter(conn, dead_letter_row(payload=payload, **options))  # type: ignore[arg-type]  # given by each test
 
 
 def test_a_dead_letter_keeps_its_origin_and_the_first_bytes(house: House) -> None:

@@ -17,7 +17,7 @@ from tests.inside import inside
 from tocsin.core.clock import iso
 from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.intake.dead_letters import list_dead_letters, record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, list_dead_letters, record_dead_letter
 from tocsin.intake.handover import HandOver
 from tocsin.intake.redeliver import (
     Replayed,
@@ -36,7 +36,7 @@ ME = Who("ada", "admin")
 def keep(house: House, payload: bytes, **origin: Any) -> str:
     given: dict[str, Any] = {"source": "wall", "reason": "malformed", "message": "not JSON"} | origin
     with house.store.write() as conn:
-        return record_dead_letter(conn, now=house.clock.now(), payload=payload, **given)
+        return record_dead_letter(conn, dead_letter_row(now=house.clock.now(), payload=payload, **given))
 
 
 def hand(house: House) -> HandOver:
@@ -210,7 +210,10 @@ def test_the_real_store_lists_and_replays_the_same(house: House, postgres: Postg
             for n in range(4):
                 payload = line(n) if n % 2 else b"\xff" * 5000
                 record_dead_letter(
-                    conn, now=NOON, source="wall", reason="r", message="m", payload=payload, position=n
+                    conn,
+                    dead_letter_row(
+                        now=NOON, source="wall", reason="r", message="m", payload=payload, position=n
+                    ),
                 )
         told: list[Replayed] = []
         replay_waiting(store, hand(house), house.settings.ingest, now=NOON, who=ME, told=told.extend)

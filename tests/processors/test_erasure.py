@@ -14,7 +14,7 @@ from processors.erasure import SKEW, erase_removed
 from tests.processors.test_retention import NOW, counted, drop_all, found, keep, notice
 from tests.processors.test_retention import store as store
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -67,7 +67,8 @@ def test_a_deleted_post_leaves_notices_dead_letters_and_reposts_too(store: Store
         for source, id in (("forum", "1"), ("forum", "11"), ("press", "1")):
             letter = json.dumps(payload[id]).encode()
             record_dead_letter(
-                conn, now=NOW, source=source, reason="bad", message=source + id, payload=letter
+                conn,
+                dead_letter_row(now=NOW, source=source, reason="bad", message=source + id, payload=letter),
             )
         text = "Well known: ada (12K), ben (9K)\n1. [reach 12] brightwater leaks\n2. [reach 9] RT brightwater leaks\n"
         conn.execute(insert(s.notices), notice({"text": text, "html": ""}))

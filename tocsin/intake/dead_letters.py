@@ -118,33 +118,8 @@ def record_dead_letters(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> 
     return sum(insert_once(conn, dead_letters, wanted[id]) for id in sorted(wanted))
 
 
-def record_dead_letter(
-    conn: Connection,
-    *,
-    now: datetime,
-    source: str,
-    reason: str,
-    message: str,
-    payload: bytes,
-    topic: str | None = None,
-    partition: int | None = None,
-    offset: int | None = None,
-    position: int = 0,
-    attempts: int = 1,
-) -> str:
+def record_dead_letter(conn: Connection, row: Mapping[str, Any]) -> str:
     """Keep one dead letter, unless it is kept already. Returns its id. In the caller's write transaction."""
-    row = dead_letter_row(
-        now=now,
-        source=source,
-        reason=reason,
-        message=message,
-        payload=payload,
-        topic=topic,
-        partition=partition,
-        offset=offset,
-        position=position,
-        attempts=attempts,
-    )
     record_dead_letters(conn, [row])
     return str(row["id"])
 

@@ -23,7 +23,7 @@ from tests.processors.test_retention import store as store
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import Conflict, StoreUnavailable, WrongInput
-from tocsin.intake.dead_letters import record_dead_letter
+from tocsin.intake.dead_letters import dead_letter_row, record_dead_letter
 from tocsin.settings import Loaded, Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -69,7 +69,9 @@ def a_life(store: Store) -> None:
         conn.execute(insert(s.notices), notice(body))
         for name in ("ada", "adam"):
             letter = json.dumps({"author": name, "n": 1}).encode()
-            record_dead_letter(conn, now=NOW, source="forum", reason="bad", message=name, payload=letter)
+            record_dead_letter(
+                conn, dead_letter_row(now=NOW, source="forum", reason="bad", message=name, payload=letter)
+            )
         they_typed(conn)
         refused = [{"line": 3, "reason": "bad_author", "message": "author 'Ada' has no id"}]
         batch = {"id": "b", "at": NOW, "source": "forum", "accepted": 0, "keys": {}}
