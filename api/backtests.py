@@ -137,9 +137,7 @@ def of_monitor(conn: Connection, monitor_id: str) -> list[Backtest]:
 
 def cancel(conn: Connection, id: str, now: datetime) -> Backtest:
     """Cancel a back-test that waits or runs; its worker stops within seconds. A back-test that is over stays as it is."""
-    t = s.backtests
-    waits = (t.c.id == get(conn, id).id, t.c.state.in_(WAITING))
-    conn.execute(update(t).where(*waits).values(state="cancelled", beat_at=now))
+    jobs.cancel(conn, s.backtests, get(conn, id).id, now)
     return get(conn, id)
 
 

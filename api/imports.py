@@ -139,9 +139,7 @@ def listed(conn: Connection) -> list[Import]:
 
 def cancel(conn: Connection, id: str, now: datetime) -> Import:
     """Cancel a job that waits or runs; its worker stops within seconds. An import that is over stays as it is."""
-    t = s.imports
-    here = (t.c.id == get(conn, id).id, t.c.state.in_(WAITING))
-    conn.execute(update(t).where(*here).values(state="cancelled", beat_at=now))
+    jobs.cancel(conn, s.imports, get(conn, id).id, now)
     return get(conn, id)
 
 

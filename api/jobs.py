@@ -54,6 +54,12 @@ def change(conn: Connection, t: Table, id: str, now: datetime, **values: object)
     return bool(conn.execute(update(t).where(*running).values(beat_at=now, **values)).rowcount)
 
 
+def cancel(conn: Connection, t: Table, id: str, now: datetime) -> None:
+    """Cancel a job that waits or runs. One that is over stays as it is."""
+    waits = (t.c.id == id, t.c.state.in_(WAITING))
+    conn.execute(update(t).where(*waits).values(state="cancelled", beat_at=now))
+
+
 def put_back(store: Store, t: Table, id: str, now: datetime, **values: object) -> None:
     """Its worker stops before the end: another one takes it up."""
     with store.write() as conn:
