@@ -51,11 +51,8 @@ def step(turn: Turn, limit: int | None = None) -> StepResult:
     """
     most = limit or ALL
     became: Counter[str] = Counter()
-    c = _signals.c
-    waiting = and_(c.handled_at.is_(None), c.fingerprint.not_in(turn.passed_over))
-    rows = turn.store.claim(
-        turn.conn, _signals, waiting, (c.tick, c.monitor_id, c.kind, c.window_end, c.id), most
-    )
+    waiting = and_(_c.handled_at.is_(None), _c.fingerprint.not_in(turn.passed_over))
+    rows = turn.store.claim(turn.conn, _signals, waiting, IN_ORDER, most)
     stopped: set[str] = set()
     for row in rows:
         # A story that failed in this turn keeps the order of its signals.
