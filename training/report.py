@@ -14,7 +14,8 @@ import gzip
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -108,6 +109,19 @@ def _calibration_errors(gold: Sequence[str], said: Sequence[Sentiment]) -> tuple
     return _off(confidence, right), float(np.mean(true))
 
 
+def pooled_table(found: Mapping[tuple[str, str], Mapping[str, tuple[str, Sentiment]]]) -> Iterator[str]:
+    """The calibration error of all sets of a language together: by language and models, the label of each text and its sentiment.
+
+    Sets that are right more often than said and sets that are right less often make up for each other here.
+    """
+    yield "| language | models | texts | calibration error | by chance |"
+    yield "| --- | --- | --: | --: | --: |"
+    for (language, column), said in sorted(found.items()):
+        gold, sentiments = zip(*said.values(), strict=True)
+        off, chance = _calibration_errors(gold, sentiments)
+        yield f"| {language} | {column} | {len(said):,} | {off:.3f} | {chance:.3f} |"
+
+
 def _off(confidence: Any, right: Any) -> float:
     """How far the share of right labels lies from the confidence, by step of the confidence, on average."""
     steps = np.minimum((confidence * 10).astype(int), 9)
@@ -176,13 +190,21 @@ def main() -> int:
     shares = "accuracy | macro recall | macro F1 | unscored | calibration error | by chance"
     print(f"| set | language | texts | models | {shares} | texts/s |")
     print("| --- | --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |")
+    # A text that stands in two sets counts once in the table of all sets together.
+    pooled: dict[tuple[str, str], dict[str, tuple[str, Sentiment]]] = defaultdict(dict)
     for name, language, found in _sets(given.data):
         for column, scorers in columns.items():
             part = not_learnt(name, found) if column == "all" else found
             said, pace = measured(scorers, [text for text, _ in part])
             got = figures([label for _, label in part], said)
+            pooled[language, column] |= {
+                text: (label, one) for (text, label), one in zip(part, said, strict=True)
+            }
             shown = " | ".join(f"{one:.3f}" for one in got)
             print(f"| {name} | {language} | {len(part):,} | {column} | {shown} | {pace:,.0f} |")
+    print()
+    for line in pooled_table(pooled):
+        print(line)
     print()
     for line in made_up_table(list(_made_up(given.data))):
         print(line)

@@ -8,7 +8,7 @@ from processors.understand.sentiment import UNSCORED, Sentiment
 from tests.training.test_talk import ByWord
 from tocsin.core.facets import FACETS
 from training.data import is_held_out
-from training.report import figures, not_learnt
+from training.report import figures, not_learnt, pooled_table
 from training.speed import speed, speed_table
 from training.told import told_table
 
@@ -23,6 +23,16 @@ def test_few_texts_are_off_by_chance_and_many_are_not() -> None:
     wrong = figures([*["negative"] * 500, *["neutral"] * 500], [SURE] * 1_000)
     assert wrong.calibration_error == pytest.approx(0.3) and wrong.by_chance == many.by_chance
     assert figures(["negative"], [UNSCORED]).calibration_error == 0
+
+
+def test_the_sets_of_a_language_together_are_off_by_less_than_each_where_they_err_both_ways() -> None:
+    mostly = {f"right {one}": ("negative", SURE) for one in range(900)}
+    seldom = {f"wrong {one}": ("negative" if one < 700 else "neutral", SURE) for one in range(1_000)}
+    alone = list(pooled_table({("tr", "cleared"): mostly, ("en", "cleared"): seldom}))
+    assert alone[2].startswith("| en | cleared | 1,000 | 0.100 | ")
+    assert alone[3].startswith("| tr | cleared | 900 | 0.200 | ")
+    both = list(pooled_table({("en", "cleared"): mostly | seldom}))
+    assert len(both) == 3 and both[2].startswith("| en | cleared | 1,900 | 0.042 | ")
 
 
 def test_a_set_has_a_line_with_its_length_and_three_speeds() -> None:
