@@ -136,11 +136,11 @@ def ask(store: Store, subject: Subject, expected: int, *, now: datetime, actor: 
         subject = looked_up(conn, subject)
         found = preview(conn, subject)
     if not found.anything:
-        raise WrongInput(Sentence("nothing that is kept is of that author or post"))
+        raise WrongInput(Sentence("nothing of that author or post is kept"))
     if found.counts["posts"] > expected:
         raise Conflict(
             Sentence(
-                "there are {n} posts by now: look at what would go once more",
+                "there are {n} posts by now: look once more at what would be erased",
                 n=found.counts["posts"],
             )
         )

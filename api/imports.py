@@ -99,7 +99,7 @@ def ask_undo(conn: Connection, id: str, *, now: datetime, actor: str, role: str)
     if not one.may_be_undone:
         raise IllegalTransition(
             Sentence(
-                "{id} is {kind} {state}: only an import that has ended is taken out",
+                "{id} is {kind} {state}: only an import that has ended can be undone",
                 id=id,
                 kind=spoken(one.kind),
                 state=spoken(one.state),
@@ -109,14 +109,14 @@ def ask_undo(conn: Connection, id: str, *, now: datetime, actor: str, role: str)
     if labels:
         raise Conflict(
             Sentence(
-                "{n} labels that people gave hang on mentions of {id}: it cannot be taken out",
+                "people gave {n} labels to mentions of {id}: it cannot be undone",
                 n=labels,
                 id=id,
             )
         )
     t = s.imports
     if conn.execute(select(t.c.id).where(t.c.undoes == id, t.c.state.in_(WAITING))).first() is not None:
-        raise Conflict(Sentence("{id} is being taken out already", id=id))
+        raise Conflict(Sentence("{id} is being undone already", id=id))
     audit.append(
         conn, at=now, actor=actor, role=role, action="import.undone", object=id, detail={"file": one.file}
     )

@@ -18,9 +18,9 @@ router = APIRouter(include_in_schema=False)
 
 FAULTS = {
     "value": "Name an author by handle or id, or a post by its address or id.",
-    "nothing": "Nothing that is kept is of that author or post.",
-    "more": "There are more posts by now. Look at what would go once more.",
-    "sure": "Say that you have checked it.",
+    "nothing": "Nothing of that author or post is kept.",
+    "more": "There are more posts by now. Look once more at what would be erased.",
+    "sure": "Tick the box that says that you have checked it.",
 }
 
 

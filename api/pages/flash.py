@@ -34,7 +34,7 @@ DONE = {
     "undo_normal": "Taken back. It counts from the next window on.",
     "asked": "The back-test waits for its turn. It runs within minutes.",
     "cancelled": "Cancelled.",
-    "run_asked": "Asked for. It begins within seconds.",
+    "run_asked": "It waits for its turn, and begins within seconds.",
     "accepted": "Accepted. The monitor was changed.",
     "refused": "Refused. Nothing was changed.",
     "rung": "A test page is on its way. Type its code here.",
@@ -57,7 +57,7 @@ DONE = {
     "passkey_known": "The passkey was not saved: it is here already, or you have as many as are allowed.",
     "passkeys_gone": "This person has no passkey any more. A link by mail still signs them in.",
     "replay": "Handed over again: it counts within seconds.",
-    "bad": "It is still no mention; the reason stands below.",
+    "bad": "It still cannot be read as a mention. The reason stands below.",
 }
 
 

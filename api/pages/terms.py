@@ -70,7 +70,7 @@ IMPORTS = {
     "undone": "undone",
 }
 RETENTION = {
-    "samples": "sample of what matched nothing",
+    "samples": "sample of the mentions that matched nothing",
     "authors": "names of authors",
     "mentions": "mentions",
     "dead_letters": "dead letters",
@@ -85,10 +85,10 @@ ERASED = {
     "posts": "posts",
     "reposts": "reposts by others, with the same words",
     "corrections": "labels that people gave to them",
-    "samples": "in the sample of what matched nothing",
-    "notices": "notices that quote them; the quotes go",
+    "samples": "in the sample of the mentions that matched nothing",
+    "notices": "notices that quote them (the quotes are erased)",
     "dead_letters": "dead letters that name them",
-    "refusals": "refused input whose message names them; the name goes",
+    "refusals": "refused input whose message names them (the name is erased)",
     "typed": "lines that people typed, with the name in them",
 }
 HELD = {

@@ -98,7 +98,7 @@ def test_the_page_shows_letters_as_text_and_hands_them_over(world: World) -> Non
     form = {"csrf": session.csrf, "mended": '{"id": "7"}'}
     answer = ada.post(f"/dead-letters/{id}/replay", data=form)
     assert answer.headers["location"].endswith("done=bad")
-    assert "still no mention" in ada.get(answer.headers["location"]).text
+    assert "still cannot be read as a mention" in ada.get(answer.headers["location"]).text
     # The letter's own cannot be one.
     form["mended"] = json.dumps(mended(world) | {"source": "wall"})
     answer = ada.post(f"/dead-letters/{id}/replay", data=form)

@@ -41,7 +41,7 @@ def test_the_page_shows_what_would_go_and_erases_it_after_a_tick(night: SeededAp
     assert 'href="/alerts/al_crisis"' in shown and "1 line" in words(shown)
     assert 'name="typed"' in shown and "Backups and exports keep" in shown
     status, shown = send(admin, "/erasures", {**form, "posts": str(len(texts))})
-    assert (status, "Say that you have checked it." in shown) == (422, True)
+    assert (status, "Tick the box that says that you have checked it." in shown) == (422, True)
     status, shown = send(admin, "/erasures", {**form, "posts": str(len(texts)), "sure": "1", "typed": "1"})
     assert (status, "waits for its turn" in words(shown), handle in shown) == (
         200,
@@ -58,7 +58,7 @@ def test_the_page_shows_what_would_go_and_erases_it_after_a_tick(night: SeededAp
     assert "done" in words(page(admin, f"/erasures/{job.id}"))
     assert "… again" in words(page(admin, "/alerts/al_crisis"))
     status, shown = send(admin, "/erasures", form)
-    assert (status, "Nothing that is kept" in shown) == (422, True)
+    assert (status, "Nothing of that author" in shown) == (422, True)
 
 
 def _most_heard(conn: Any) -> tuple[str, list[str]]:

@@ -97,7 +97,7 @@ def test_the_page_shows_the_columns_takes_the_correction_and_follows_the_job(tmp
         (folder / "picture.csv").write_bytes(b"\x00\xff\xfe" * 100)
         for asked in ("", "&encoding=utf-8"):
             said = page(ada, f"/imports/new?file=picture.csv{asked}")
-            assert 'role="alert"' in said and "Read it so" in said and "Check it" not in said
+            assert 'role="alert"' in said and "Read it in this encoding" in said and "Check it" not in said
         form = page(ada, "/imports/new?file=report.csv")
         assert "Orvane is" in form and "<option selected>Bericht</option>" in form
         found = CSRF.search(form)

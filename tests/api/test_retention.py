@@ -95,7 +95,7 @@ def test_the_page_shows_it_and_only_an_administrator_may_run_it(night: SeededApp
     assert (status, "A run is under way" in words(shown)) == (303, True)
     while work_on(night.store, night.clock.now(), Settings()):
         pass
-    assert f"eşleşmeyenlerden örnek: {OLD}" in words(page(viewer, "/retention"))
+    assert f"eşleşmeyen bahsetmelerden örnek: {OLD}" in words(page(viewer, "/retention"))
 
 
 def _rows(store: Store, tables: tuple[object, ...]) -> list[int]:

@@ -85,7 +85,7 @@ def test_a_letter_is_mended_and_the_outbox_released_by_hand(
         expect(page.locator("pre")).to_contain_text("<b onload=alert(1)> \\x1b[31m \\u202e")
         button = page.get_by_role("button", name="Hand it over again")
         button.click()
-        expect(page.get_by_text("It is still no mention")).to_be_visible()
+        expect(page.get_by_text("It still cannot be read as a mention")).to_be_visible()
         now = night.runtime.clock.now().isoformat()
         page.locator("textarea").fill(f'{{"id": "1", "text": "mended", "created_at": "{now}"}}')
         button.click()

@@ -197,7 +197,7 @@ def test_a_mention_is_corrected_with_one_tap_and_what_was_learnt_is_rolled_back(
         page.goto("/monitors/m_orvane")
         page.get_by_role("button", name="Learn from them").click()
         expect(
-            page.get_by_text("Of 5 corrected mentions 0 were right before and 5 are after")
+            page.get_by_text("Of 5 corrected mentions, 0 were right before and 5 are right now.")
         ).to_be_visible()
         expect(page.get_by_text("in use", exact=True)).to_be_visible()
         page.get_by_role("button", name="Roll back").click()

@@ -237,7 +237,7 @@ def test_an_import_is_taken_out_with_all_that_it_brought_unless_something_hangs_
         monitor = repository.find(conn, Monitor, "acme").id
         label = {"monitor_id": monitor, "source": "report", "id": "7", "label": "negative", "was": "neutral"}
         conn.execute(insert(s.corrections).values(**label, at=NOW, actor="ada"))
-    with pytest.raises(Conflict, match="1 labels that people gave hang on"), runtime.store.write() as conn:
+    with pytest.raises(Conflict, match="people gave 1 labels to"), runtime.store.write() as conn:
         imports.ask_undo(conn, job.id, now=NOW, actor="ada", role="admin")
     with runtime.store.write() as conn:
         conn.execute(s.corrections.delete())
