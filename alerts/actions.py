@@ -123,7 +123,7 @@ def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | 
     alert = _seen(turn.conn, alert_id, expected_version)
     newer = live(turn.conn, alert.fingerprint)
     if newer is not None and newer.id != alert.id:
-        raise Conflict(Sentence("{id} tells this story now; work that one", id=newer.id))
+        raise Conflict(Sentence("{id} tells this story now; work on that one", id=newer.id))
     values = reopened_values(alert, alert.severity, turn.now)
     return Change("reopened", alert, (Move(alert, "reopen", values, reason or None),))
 

@@ -226,7 +226,7 @@ def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: date
 
 def _require_few(conn: Connection, one: Someone, now: datetime) -> None:
     if queue.queued_since(conn, TEST, now - timedelta(hours=1), one.id) >= MOST_TESTS:
-        raise TooManyTests(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
+        raise TooManyTests(Sentence("{n} test pages were sent within an hour: try again later", n=MOST_TESTS))
 
 
 def _waiting(stored: Mapping[str, Any]) -> Channel:

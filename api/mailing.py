@@ -39,7 +39,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-:]*[A-Za-z0-9])?")
 
 FAULTS: Final[Mapping[str, str]] = {
     "host": "This is no name of a mail server.",
-    "private": "It lies in a private network, and is not asked: list that network in ingest.allowed_private_networks.",
+    "private": "It lies in a private network, so Tocsin does not ask it. List that network in ingest.allowed_private_networks.",
     "port": "A port is a number from 1 to 65535.",
     "security": "Choose one of these.",
     "username": "An account is one line of characters that can be seen.",

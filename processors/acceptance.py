@@ -83,7 +83,7 @@ def why_not_undone(last: Acceptance | None, now: datetime) -> Sentence | None:
     if now - last.at > UNDO_WITHIN:
         hours = UNDO_WITHIN // timedelta(hours=1)
         return Sentence(
-            "that was accepted more than {n} hours ago: by now the level is what was heard since", n=hours
+            "that was accepted more than {n} hours ago: the level now follows what was heard since", n=hours
         )
     return None
 

@@ -85,7 +85,7 @@ def check_team(conn: Connection, alert: Alert, team: str) -> None:
         if escalation.status not in ENDED and set(escalation.teams) & set(TEAMS[team]):
             raise Conflict(
                 Sentence(
-                    "{id} is open for {team} already; work that one",
+                    "{id} is open for {team} already; work on that one",
                     id=escalation.id,
                     team=spoken(escalation.team),
                 )
@@ -196,7 +196,7 @@ def _refuse_decision(turn: Turn, escalation: Escalation, team: str, decision: st
     if team not in escalation.teams:
         raise WrongInput(
             Sentence(
-                "{team} is not asked in {id}; asked: {choices}",
+                "{team} was not asked in {id}; these were: {choices}",
                 team=repr(team),
                 id=escalation.id,
                 choices=listed([spoken(one) for one in escalation.teams]),
@@ -205,7 +205,7 @@ def _refuse_decision(turn: Turn, escalation: Escalation, team: str, decision: st
     if turn.actor.role not in (team, ADMIN):
         raise NotAllowed(
             Sentence(
-                "{name} has the role {role}; {team} decides for {team}",
+                "{name} has the role {role}; only {team} decides for {team}",
                 name=turn.actor.name,
                 role=spoken(turn.actor.role),
                 team=spoken(team),
@@ -227,7 +227,7 @@ def note(
     if privileged and turn.actor.role != LEGAL:
         raise NotAllowed(
             Sentence(
-                "{name} has the role {role}; privileged notes are Legal's",
+                "{name} has the role {role}; privileged notes are for Legal only",
                 name=turn.actor.name,
                 role=spoken(turn.actor.role),
             )

@@ -102,7 +102,7 @@ def add_passkey(
     if find_passkey(conn, credential) is not None:
         raise Conflict(Sentence("this passkey is registered already"))
     if len(passkeys_of(conn, person_id)) >= MOST:
-        raise Conflict(Sentence("that are {most} passkeys already: take one out first", most=MOST))
+        raise Conflict(Sentence("you have {most} passkeys already: remove one first", most=MOST))
     made = Passkey(_id_of(credential), person_id, credential, public_key, sign_count, named(name), now, None)
     conn.execute(insert(s.passkeys), {one: getattr(made, one) for one in Passkey.__slots__})
     return made

@@ -27,7 +27,7 @@ WRITTEN = ("reason", "text", "note")
 
 DETAILS = {
     400: "What was sent cannot be read.",
-    401: "A link by mail, or one from the machine, lets you in.",
+    401: "Sign in with a link by mail, or with one from the machine.",
     403: "Your role does not cover this.",
     404: "It was never here, or it is no longer here.",
     405: "This address takes no such request.",
@@ -36,23 +36,25 @@ DETAILS = {
     422: "Something in the form is missing or not possible. Go back and look at what you filled in.",
     429: "Too many requests came from here within a minute.",
     500: "It is being written down with its request's id.",
-    503: "A part that this needs is away.",
+    503: "A part that this needs cannot be reached.",
 }
 ADVICE = {
     401: "Nothing was done. Copy what you typed, sign in, then send it again.",
     403: "If you need to, ask an administrator for another role.",
     409: "Look at it again: the buttons show what is possible now.",
-    412: "Look at it again, then decide; nothing of yours was written.",
+    412: "Look at it again, then decide. Nothing of yours was saved.",
     429: "Wait a little and try again.",
-    500: "The log has it under the request's id; alerts go on being raised and paged.",
+    500: "The log has this error under the request's id. Alerts are still raised, and people are still paged.",
     503: "Nothing was half done. Try again in a few seconds.",
 }
 
 
 ON_THE_PAGE: Mapping[str, str] = {
-    "no alert {id}; `tocsin alerts list` shows those there are": "there is no alert {id}; the list of alerts has those there are",
+    "no alert {id}; `tocsin alerts list` shows those there are": (
+        "there is no alert {id}; the list of alerts shows those that there are"
+    ),
     "no dead letter {id}; list them with: tocsin dead-letters list": (
-        "there is no dead letter {id}; the list of dead letters has those there are"
+        "there is no dead letter {id}; the list of dead letters shows those that there are"
     ),
     "there is no such sign-in link; make a new one with: tocsin signin": (
         "there is no such sign-in link; the sign-in page sends a new one"

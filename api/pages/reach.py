@@ -40,7 +40,7 @@ ADVICE_OF_FAULTS: Final[Mapping[str, Sentence]] = {
     "none": Sentence("No address is set, so there is none to check."),
     "often": Sentence("It was checked too often: try again in a minute."),
     "private": Sentence(
-        "It lies in a private network, and is not asked: list that network in ingest.allowed_private_networks."
+        "It lies in a private network, so Tocsin does not ask it. List that network in ingest.allowed_private_networks."
     ),
     "certificate": Sentence("It answers with a certificate that does not hold: browsers will warn."),
     "unreachable": Sentence(
@@ -69,7 +69,7 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
         yield ReachFault(
             Sentence("api.public_url is http: sign-in links and cookies can be read on the way"),
             Sentence(
-                "put a proxy with a certificate before it, set api.public_url to the https address, and start tocsin again"
+                "put a proxy with a certificate in front of it, set api.public_url to the https address, and start tocsin again"
             ),
             bad=True,
         )

@@ -119,7 +119,7 @@ def _theirs(state: AppState, who: Principal, id: str) -> str:
     with state.store.read() as conn:
         found = find(conn, Person, id)
     if who.role is not Role.ADMIN and (who.kind != "person" or who.id != found.id):
-        raise NotAllowed(Sentence("the channels of others are an admin's to see to"))
+        raise NotAllowed(Sentence("only an admin may change the channels of others"))
     return found.id
 
 

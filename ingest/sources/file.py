@@ -43,10 +43,11 @@ class FileSettings(BaseModel):
 
     path: Path = Field(description="The file. Its folder must be there, the file may come later.")
     format: Literal["auto", "jsonl", "csv"] = Field(
-        "auto", description="By its name and first character, or said."
+        "auto",
+        description="The format of the file. If it is not set, the name and the first character of the file say it.",
     )
     timezone: str | None = Field(
-        None, description="Zone of times without an offset; without it they are refused."
+        None, description="Time zone of times without an offset. If it is not set, such times are refused."
     )
     interval_s: float = Field(1.0, ge=0.1, le=86_400, description="How often to look for more.")
 

@@ -45,7 +45,7 @@ class KafkaTopicSettings(BaseModel):
     topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic.")
     fields: dict[str, str] = Field(
         default_factory=dict,
-        description="Which part of a record is which field; without it records are mentions as Tocsin writes them.",
+        description="Which part of a record is which field. If it is not set, records are mentions as Tocsin writes them.",
     )
     network: str = Field(
         "kafka", min_length=1, max_length=64, description="The network its mentions count for."

@@ -17,7 +17,7 @@ class XAccountSettings(BaseModel):
         1000,
         ge=10,
         le=10_000_000,
-        description="Posts that may be paid for on a day (UTC); then it waits for the next.",
+        description="Posts that may be paid for in a day (UTC). Then the source waits for the next day.",
     )
     authors: bool = Field(True, description="Whether to ask for names and followers, which X bills apart.")
     query_chars: int = Field(

@@ -238,7 +238,7 @@ def test_only_the_team_that_is_asked_decides(scene: Scene) -> None:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         with pytest.raises(NotAllowed, match="leo has the role legal"):
             escalation_actions.decide(scene.turn(conn, LEO), made.id, "pr", "clear", "fine")
-        with pytest.raises(WrongInput, match="'legal' is not asked"):
+        with pytest.raises(WrongInput, match="'legal' was not asked"):
             escalation_actions.decide(scene.turn(conn, LEO), made.id, "legal", "clear", "fine")
         with pytest.raises(WrongInput, match="choose one of: clear, reject"):
             escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "maybe", "hm")
@@ -250,7 +250,7 @@ def test_privileged_notes_are_written_and_seen_by_legal_only(scene: Scene) -> No
     made = begun(scene)
     with scene.write() as conn:
         escalation_actions.note(scene.turn(conn, LEO), made.id, "we may be liable", privileged=True)
-        with pytest.raises(NotAllowed, match="privileged notes are Legal's"):
+        with pytest.raises(NotAllowed, match="privileged notes are for Legal only"):
             escalation_actions.note(scene.turn(conn, PIA), made.id, "secret", privileged=True)
         legal = escalation_views.get_escalation(conn, made.id, role="legal", now=scene.now)["entries"]
         for role in ("pr", "admin", "viewer", "community_manager"):

@@ -53,9 +53,9 @@ def _fault(url: str) -> str | None:
         ("@" in parts.netloc, Sentence("it must not hold a user or a password")),
         (
             parts.path not in ("", "/"),
-            Sentence("it must end behind the host: the page stands at the root of its host"),
+            Sentence("it must end after the host: the page stands at the root of its host"),
         ),
-        ("?" in url or "#" in url, Sentence("it must end behind the host: no question mark and no #")),
+        ("?" in url or "#" in url, Sentence("it must end after the host: no question mark and no #")),
         ("\\" in url or "%" in (host or ""), Sentence("a host has letters, digits, hyphens and full stops")),
     )
     return next((words for holds, words in faults if holds), None)
