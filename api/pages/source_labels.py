@@ -48,7 +48,7 @@ LABELS: Final = {
     "path": "File",
     "port": "Port",
     "posts_per_day": "Posts a day at most",
-    "private": "Private letters too",
+    "private": "Private messages too",
     "public": "Public timeline",
     "query": "Query",
     "query_chars": "Longest query",

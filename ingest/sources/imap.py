@@ -53,7 +53,7 @@ class ImapSettings(BaseModel):
     )
     folder: str = Field("INBOX", min_length=1, max_length=256, description="The folder that is read.")
     network: str = Field(
-        "mail", min_length=1, max_length=64, description="The network that its letters count for."
+        "mail", min_length=1, max_length=64, description="The network that its mails count for."
     )
     look_back_days: int = Field(7, ge=1, le=90, description="How far back the first reading goes.")
     interval_s: int = Field(10, ge=1, le=86_400, description="How often to look.")

@@ -45,7 +45,7 @@ class TelegramBotSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: Secret = Field(description="The bot's token, as env:NAME or file:PATH.")
-    private: bool = Field(False, description="Whether letters to the bot itself are heard, too.")
+    private: bool = Field(False, description="Whether messages to the bot itself are heard, too.")
     interval_s: int = Field(10, ge=2, le=3600, description="How often to ask.")
     site: str = Field("https://api.telegram.org", description="The address of Telegram's API for bots.")
 

@@ -36,7 +36,7 @@ class XStreamSettings(XAccountSettings):
     rules: tuple[Annotated[str, Field(min_length=2, max_length=2048)], ...] = Field(
         (),
         max_length=1000,
-        description="Rules in X's own words. None: one for each query of the monitors.",
+        description="Rules in X's own words. If there are none, each query of the monitors makes one.",
     )
     within: str = Field(
         "", max_length=500, description="Narrows each rule of a monitor, such as lang:nl -is:retweet."

@@ -72,7 +72,7 @@ def test_a_silence_is_announced_when_it_begins_and_when_it_is_over_once_in_each_
     assert told(scene) == []
     scene.wait(minutes=31)
     assert told(scene) == [
-        ("ada", "Sessizlik başladı: move", "queued"),
+        ("ada", "Susturma başladı: move", "queued"),
         ("ben", "Silence begins: move", "queued"),
         ("cas", "Silence begins: move", "queued"),
     ]
@@ -129,7 +129,7 @@ def test_what_is_long_past_rings_nobody_and_a_stored_year_9999_stops_nothing(sce
         conn.execute(update(d).where(d.c.id == id).values(definition=body))
     scene.wait(minutes=2)
     scene.step()
-    assert [subject for _, subject, _ in told(scene)] == ["Sessizlik başladı: for ever"] + 2 * [
+    assert [subject for _, subject, _ in told(scene)] == ["Susturma başladı: for ever"] + 2 * [
         "Silence begins: for ever"
     ]
     assert "2200" in scene.notices()[-1].body["text"]

@@ -47,7 +47,7 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             connector="ingest.sources.appstore:AppStoreSource",
             settings="ingest.sources.appstore:AppStoreSettings",
             fixes_source=True,
-            limit="the last 500 reviews of a country; Apple names no limit of requests, and 20 a minute are kept to",
+            limit="the last 500 reviews of a country; Apple states no limit of requests, and Tocsin makes 20 a minute at most",
         ),
         SourceKind(
             kind="discourse",
@@ -90,7 +90,7 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             settings="ingest.sources.imap:ImapSettings",
             fixes_source=True,
             needs_key=True,
-            limit="what the mail server allows; the first 512 KB of a letter, without its attachments",
+            limit="what the mail server allows; the first 512 KB of a mail, without its attachments",
         ),
         SourceKind(
             kind="meta",
@@ -187,7 +187,7 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             connector="ingest.sources.telegram:TelegramSource",
             settings="ingest.sources.telegram:TelegramSettings",
             fixes_source=True,
-            limit="Telegram names none for its pages, and 30 requests a minute are kept to",
+            limit="Telegram states no limit for its pages, and Tocsin makes 30 requests a minute at most",
         ),
         SourceKind(
             kind="telegram_bot",
