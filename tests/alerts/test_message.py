@@ -64,7 +64,9 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
     finally:
         scene.store.close()
     assert text.startswith("SEV2 Lumo: 5x expected in 15 min, 40 of 50 scored negative, peak 33 in 5 min\n")
-    assert "Also: heard far\nFirst heard here: press, ro\nWell known: news.example\n" in text
+    assert (
+        "Also: a voice with a large audience\nFirst heard here: press, ro\nWell known: news.example\n" in text
+    )
 
 
 def test_a_headline_says_what_drives_it_and_compares_with_nothing_while_that_is_learnt(
@@ -274,4 +276,4 @@ def test_a_watch_says_who_is_heard_far_in_place_of_figures(tmp_path: Path) -> No
         assert headline(crisis, words_for(language, "UTC")).endswith(tone), (
             "a trigger leaves room for the tone"
         )
-    assert "\nheard far, against it: 1\n" in text
+    assert "\nvoices with a large audience against it: 1\n" in text

@@ -198,7 +198,7 @@ def _heard_far(evidence: Evidence) -> str:
 
 
 def _silent(evidence: Evidence) -> str:
-    return Sentence("nobody speaks where {n} mentions were due", n=round(evidence.expected))
+    return Sentence("nobody speaks, {n} mentions were expected", n=round(evidence.expected))
 
 
 def _one_text(evidence: Evidence) -> str:
@@ -236,22 +236,22 @@ SIGNAL_KINDS: Final = SignalKinds(
         ),
         SignalKind(
             kind=REACH,
-            means="heard far",
+            means="a voice with a large audience",
             detector="processors.signals.reach:Reach",
             steps="processors.signals.reach:steps",
             hears="processors.detection.far_voices:hear",
             absorbed_by=VOLUME,
-            counted="voices heard far",
+            counted="voices with a large audience",
             headline=_heard_far,
             headline_spans=False,
-            claims="heard far, against it: {observed}",
+            claims="voices with a large audience against it: {observed}",
             watch=True,
             lesson="One voice with a large audience, or a newspaper, speaks against the brand. "
             "That makes a watch before there is more talk, because more talk may begin here.",
         ),
         SignalKind(
             kind=SILENCE,
-            means="silent where talk is the rule",
+            means="silent where people usually talk",
             detector="processors.signals.silence:SilenceDetector",
             steps="processors.signals.silence:steps",
             headline=_silent,
@@ -267,7 +267,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             detector="processors.signals.spread:Spread",
             checks="processors.signals.spread:checks",
             hears="processors.detection.places:hear",
-            claims="over its usual in {observed} places",
+            claims="more talk than usual in {observed} places",
             supports=True,
         ),
         SignalKind(
