@@ -45,16 +45,18 @@ def look_again(turn: Turn, limit: int) -> int:
     if not changed(turn.conn):
         return 0
     now_stamp = stamp(turn.conn)
-    rows = _held(turn, now_stamp)
-    for row in rows[:limit]:
-        turn.attempt(row.fingerprint, partial(_release, turn, from_row(row)))
-    if len(rows) <= limit:
+    rows, passed_over = _held(turn, now_stamp), set(turn.passed_over)
+    # A story that is deferred is looked at when it is tried again.
+    mine = [row for row in rows if row.fingerprint not in passed_over][:limit]
+    done = [turn.attempt(row.fingerprint, partial(_release, turn, from_row(row))) for row in mine]
+    if done.count(True) == len(rows):
         meta.put(turn.conn, SEEN, now_stamp)
-    return len(rows[:limit])
+    return len(mine)
 
 
-def _release(turn: Turn, alert: Alert) -> None:
+def _release(turn: Turn, alert: Alert) -> bool:
     apply(turn, Change("looked at again", alert, (Move(alert, "update", {"next_step_at": turn.now}),)))
+    return True
 
 
 def _held(turn: Turn, now_stamp: str) -> list[Row[Any]]:
@@ -64,7 +66,6 @@ def _held(turn: Turn, now_stamp: str) -> list[Row[Any]]:
         select(s.alerts, t.detail.label("hold"))
         .join(s.alert_timeline, (t.alert_id == a.id) & (t.action == "hold"))
         .where(a.live > "", a.status == states.FIRING, a.next_step_at > turn.now)
-        .where(a.fingerprint.not_in(turn.passed_over))
         .order_by(a.severity, a.id, t.seq)
     )
     last = {row.id: row for row in rows}

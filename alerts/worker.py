@@ -108,11 +108,9 @@ class AlertsWorker:
                 self._turns.base_url = self._address(conn)
                 result = step(self._turns.begin(conn, now), limit=BATCH)
             more = result.more
-            log.info(
-                "alerts decided",
-                **dict(result.signals),
-                **{k.replace(" ", "_"): v for k, v in result.due.items()},
-            )
+            if result.anything:
+                decided = {name.replace(" ", "_"): count for name, count in result.due.items()}
+                log.info("alerts decided", **dict(result.signals), **decided)
         self._report(now)
         return more
 

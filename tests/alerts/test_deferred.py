@@ -179,6 +179,27 @@ def test_a_story_that_was_settled_otherwise_is_no_trouble_any_more(scene: Scene)
     assert state_of_alerts(scene) == "ok"
 
 
+def test_a_silence_that_is_deleted_while_the_story_is_deferred_holds_nothing_any_more(scene: Scene) -> None:
+    worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
+    scene.over(**ESCALATE)
+    silence_from_before(scene)
+    scene.wait(minutes=20)
+    id = scene.signal("over", **ESCALATE)
+    bad_facts(scene)
+    worker.work()
+    with scene.write() as conn:
+        delete(conn, Silence, "never", now=scene.now, actor="test")
+    worker.work()
+    assert [person for person, _, _ in scene.paged()] == ["ada"], "the story waits"
+    with scene.write() as conn:
+        conn.execute(update(s.signals).where(s.signals.c.id == id).values(handled_at=scene.now))
+    scene.clock.advance(WAITS[0])
+    while worker.work():
+        pass
+    assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
+    assert state_of_alerts(scene) == "ok"
+
+
 def test_a_replay_stops_at_a_story_that_it_cannot_handle(scene: Scene) -> None:
     scene.signal("over", **ESCALATE)
     bad_facts(scene)
