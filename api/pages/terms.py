@@ -77,7 +77,7 @@ RETENTION = {
     "tallies": "counts by minute",
     "identities": "identities of mentions",
     "batches": "receipts of pushes",
-    "readings": "verdicts on windows",
+    "readings": "readings of windows",
     "gaps": "times without hearing",
 }
 ERASING = {"author": "Author", "post": "Post"}
@@ -213,7 +213,7 @@ ACTIONS = {
     "recur": "came back",
     "step": "next person paged",
     "hold": "kept for the morning",
-    "hurry": "the next person is asked at once",
+    "hurry": "the next person is paged at once",
     "again": "paged again: the channel works again",
     "exhaust": "every step was taken",
     "unreached": "could not be reached",

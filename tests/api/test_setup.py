@@ -119,7 +119,7 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
         assert "No mention has been heard yet." in shown
     heard_of(home, made.id, home.clock.now() - timedelta(minutes=7))
     assert re.search(
-        r"Your monitors hear: the first mention is of [^.]*03:05", words(page(other, "/setup/ring"))
+        r"Your monitors hear. The first mention is from [^.]*03:05", words(page(other, "/setup/ring"))
     )
     assert ("monitor.made", 1) in [(what, detail.get("version")) for what, detail in told(home) if detail]
     status, shown = post(client, "/setup/brand", **seen, **{"t:@orvane": "1"}, save="1")
@@ -255,7 +255,7 @@ def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(
     status, shown = post(client, "/setup/wake", kind="email", to="robin@orvane.example")
     assert status == 422 and "You have this channel already." in shown
     assert post(client, "/setup/ring")[1] == "/setup/ring?done=paged"
-    assert "What became of it" in words(page(client, "/setup/ring"))
+    assert "What happened to the test page" in words(page(client, "/setup/ring"))
     delivered(home, phone)
     assert phone.got[-1].subject.startswith("TEST") and not CODE.search(phone.got[-1].subject)
     assert "Nothing came" in words(page(client, "/setup/ring"))

@@ -33,7 +33,7 @@ def test_tags_handles_addresses_and_fields_are_named_as_what_they_are() -> None:
         'the hashtag "#bell"',
         'a handle that begins with "@bell"',
         'a link to, or below, "www.bell.example" (compared as "bell.example")',
-        'its intent is told to be "news"',
+        'Tocsin hears the intent "news" in it',
         'it came through the source "news"',
         'its author\'s handle, id or name is "jane"',
         "  @bell*",

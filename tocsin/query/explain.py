@@ -28,10 +28,10 @@ _FIELDS = {
     "source": "it came through the source {value}",
     "network": "it was posted on the network {value}",
     "author": "its author's handle, id or name is {value}",
-    "intent": "its intent is told to be {value}",
-    "emotion": "the emotion {value} is told of it",
-    "crisis": "it is told to be about a crisis of the kind {value}",
-    "harm": "the harm {value} is told of it",
+    "intent": "Tocsin hears the intent {value} in it",
+    "emotion": "Tocsin hears the emotion {value} in it",
+    "crisis": "Tocsin hears a crisis of the kind {value} in it",
+    "harm": "Tocsin hears the harm {value} in it",
 }
 _LEAVES = {
     (Word, False): "the word {value}",
