@@ -103,7 +103,9 @@ def heartbeat_faults(settings: Settings) -> Iterator[ReachFault]:
     if settings.alerting.heartbeat_url is None:
         yield ReachFault(
             Sentence("nobody outside would notice if this machine died"),
-            Sentence("set alerting.heartbeat_url to a watcher that misses its ping, and start tocsin again"),
+            Sentence(
+                "set alerting.heartbeat_url to a service that notices when the pings stop, and start tocsin again"
+            ),
         )
 
 

@@ -224,6 +224,18 @@ def test_a_search_says_which_operators_it_does_not_know(night: SeededApp) -> Non
     assert "This search does not know" not in page(client, "/mentions?q=orvane+order")
 
 
+def test_an_empty_list_says_what_would_stand_in_it(tmp_path: Path) -> None:
+    with seeded_app(tmp_path, empty=True) as one:
+        admin = signed_in(one, "p_root")
+        for place, told in {
+            "silences": "A silence keeps a monitor quiet for a time. A crisis (SEV1) pages all the same.",
+            "expected-events": "An expected event explains more talk for a time, so that it pages nobody.",
+            "schedules": "A schedule says who is on call, and when.",
+            "keys": "A key lets a program use the API.",
+        }.items():
+            assert f"None yet. {told}" in words(page(admin, f"/{place}")), place
+
+
 def test_an_empty_list_of_mentions_says_what_to_do_next(night: SeededApp) -> None:
     client = signed_in(night)
     assert "No mention matches. Show all" in words(page(client, "/mentions?q=unheardof"))
