@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from alerts.alert import get
 from alerts.message import alert_message
 from alerts.words import words_for
+from api.app import create_app
 from api.pages import terms
 from api.pages.card import card
 from api.pages.formatting import Formatter
@@ -34,6 +35,7 @@ from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find, save
 from tocsin.query.explain import explain
 from tocsin.query.parser import parse_query
+from tocsin.settings import Loaded, load
 from tocsin.store import schema as s
 
 
@@ -222,6 +224,18 @@ def test_a_search_says_which_operators_it_does_not_know(night: SeededApp) -> Non
     client = signed_in(night)
     assert "This search does not know OR lang:." in words(page(client, "/mentions?q=orvane+OR+lang:tr"))
     assert "This search does not know" not in page(client, "/mentions?q=orvane+order")
+
+
+def test_where_a_setting_is_set_is_said_in_the_readers_language(night: SeededApp) -> None:
+    speaks(night, "tr", "p_root")
+    origins = load(environ={"TOCSIN_SMTP__HOST": "mail.example"}, overrides={"api.port": 8085}).origins
+    night.runtime.loaded = Loaded(night.runtime.settings, origins)
+    night.app = create_app(night.runtime)
+    admin = signed_in(night, "p_root")
+    shown = words(page(admin, "/settings"))
+    assert "komut satırı" in shown and "TOCSIN_SMTP__HOST ortam değişkeni" in shown
+    assert "command line" not in shown and "environment" not in shown
+    assert "TOCSIN_SMTP__HOST ortam değişkeni içinde ayarlanmış" in words(page(admin, "/settings/mail"))
 
 
 def test_an_empty_list_says_what_would_stand_in_it(tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ from sqlalchemy import Connection
 
 from tocsin.access.links import hash_token, new_token, page_address
 from tocsin.core.clock import iso
+from tocsin.core.sentences import Sentence
 from tocsin.settings import Loaded, proxy_address, public_address
 from tocsin.store import audit, meta
 
 URL: Final = "api.public_url"
 PROXIES: Final = "api.trusted_proxies"
-PAGE: Final = "the page"
+PAGE: Final = Sentence("the page")
 """The origin of a setting that was set on the page."""
 
 CHOSEN: Final = "reach"

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.settings.sections import SECTIONS, Settings
 from tocsin.settings.shown import known_settings, masked
 
@@ -34,7 +35,7 @@ BETWEEN: Final = "__"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings in force, and the origin of each (as `section.name`): file, environment or command line."""
+    """The settings in force, and the origin of each (as `section.name`): file, environment or command line, as a `Sentence`."""
 
     settings: Settings
     origins: Mapping[str, str]
@@ -54,9 +55,11 @@ def load(
     path = config or (Path(env["TOCSIN_CONFIG"]) if env.get("TOCSIN_CONFIG") else None)
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     variables, file = _Environment(env), InitSettingsSource(_Readable, _read(path) if path else {})
-    origins = dict.fromkeys(_keys(file()), f"file {path}")
-    origins |= {key: f"environment {_variable(key)}" for key in _keys(variables())}
-    origins |= dict.fromkeys(given, "command line")
+    origins = dict.fromkeys(_keys(file()), Sentence("file {path}", path=str(path)))
+    origins |= {
+        key: Sentence("environment {variable}", variable=_variable(key)) for key in _keys(variables())
+    }
+    origins |= dict.fromkeys(given, Sentence("command line"))
     _refuse_unknown(env)
     try:
         layered = _layered(variables, file)(**_nested(given))
