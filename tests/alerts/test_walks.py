@@ -249,7 +249,7 @@ def _rings(scene: Scene) -> None:
 
 def _holds(scene: Scene) -> None:
     _rings(scene)
-    alerts = scene.alerts()
+    alerts, queued = scene.alerts(), [n for n in scene.notices() if n.status == "queued"]
     live = Counter(alert.live for alert in alerts if alert.live)
     assert all(count == 1 for count in live.values())
     for alert in alerts:
@@ -260,11 +260,7 @@ def _holds(scene: Scene) -> None:
             assert alert.acknowledged_by, "somebody has it"
         if alert.status != states.FIRING:
             assert alert.next_step_at is None, (alert.status, alert.next_step_at)
-            asking = [
-                n
-                for n in scene.notices()
-                if n.alert_id == alert.id and n.status == "queued" and n.escalation_id is None
-            ]
+            asking = [n for n in queued if n.alert_id == alert.id and n.escalation_id is None]
             late = [
                 n.kind
                 for n in asking
