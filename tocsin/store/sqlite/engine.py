@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, create_eng
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.core.sqlite import is_damaged, use_wal
@@ -23,7 +24,7 @@ from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.schema import mentions
 from tocsin.store.sqlite.bulk import Bulk, Lookup
-from tocsin.store.sqlite.dialect import DRIVER
+from tocsin.store.sqlite.dialect import BEGIN, DRIVER
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
@@ -51,18 +52,22 @@ class SqliteStore:
         if check:
             _refuse_unusable(self.path)
         synchronous = "FULL" if durable else "NORMAL"
-        self._engine = self._opened(synchronous, READER_CACHE_KIB)
+        self._engine = self._opened(synchronous, READER_CACHE_KIB, _begin_read)
         # One connection, for which threads wait in line: one for each that waits would fill a cache of its own, and each would
         # ask for the lock again and again.
-        self._writer = self._opened(synchronous, WRITER_CACHE_KIB, (1, 0)).execution_options(
-            tocsin_write=True
-        )
+        self._writer = self._opened(synchronous, WRITER_CACHE_KIB, _begin_write, (1, 0))
         self._bulks: dict[tuple[str, ...], Bulk] = {}
         self._lookups: dict[tuple[str, ...], Lookup] = {}
 
-    def _opened(self, synchronous: str, cache_kib: int, most: tuple[int, int] = (20, 20)) -> Engine:
+    def _opened(
+        self,
+        synchronous: str,
+        cache_kib: int,
+        begin: Callable[[sqlite3.Connection], object],
+        most: tuple[int, int] = (20, 20),
+    ) -> Engine:
         """An engine with connections of its own: so many that are kept, and so many more for a moment. The connection that was
-        used last is used next, so few of them fill a cache.
+        used last is used next, so few of them fill a cache. `begin` begins their transactions.
         """
         waiting = {"timeout": BUSY_TIMEOUT_MS / 1000}
         engine = create_engine(
@@ -74,14 +79,11 @@ class SqliteStore:
             pool_timeout=BUSY_TIMEOUT_MS / 1000,
             pool_use_lifo=True,
         )
-        self._prepare(engine, synchronous, cache_kib)
-        return engine
 
-    @staticmethod
-    def _prepare(engine: Engine, synchronous: str, cache_kib: int) -> None:
         @event.listens_for(engine, "connect")
-        def _connect(dbapi: sqlite3.Connection, _record: object) -> None:
-            # `_begin` says BEGIN: the driver's own BEGIN would come too late.
+        def _connect(dbapi: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+            record.info[BEGIN] = begin
+            # The dialect begins transactions, and not the driver.
             dbapi.isolation_level = None
             cursor = dbapi.cursor()
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
@@ -95,12 +97,7 @@ class SqliteStore:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
-        @event.listens_for(engine, "begin")
-        def _begin(conn: Connection) -> None:
-            if conn.get_execution_options().get("tocsin_write", False):
-                _begin_write(conn)
-            else:
-                conn.exec_driver_sql("BEGIN")
+        return engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -237,12 +234,14 @@ class SqliteStore:
 RESTORE = "put a backup in its place: tocsin restore"
 
 
-def _begin_write(conn: Connection) -> None:
+def _begin_read(driver: sqlite3.Connection) -> None:
+    driver.execute("BEGIN")
+
+
+def _begin_write(driver: sqlite3.Connection) -> None:
     """Become the one writer. SQLite by itself tries for the lock ever more seldom, down to every 100 ms. People wait for this
     lock, so this function tries every `LOOK_FOR_LOCK_S`.
     """
-    driver = conn.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     driver.execute("PRAGMA busy_timeout=0")
     try:
@@ -255,7 +254,7 @@ def _begin_write(conn: Connection) -> None:
                 time.sleep(LOOK_FOR_LOCK_S)
             else:
                 return
-        conn.exec_driver_sql("BEGIN IMMEDIATE")
+        driver.execute("BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
