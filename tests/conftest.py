@@ -106,6 +106,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
+    if "structlog" in sys.modules:
+        _plain_errors()
+
+
+def _plain_errors() -> None:
+    """Log errors without colours and local variables, which take seconds of each. The product's own logs have neither."""
+    import structlog
+
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
 
 
 class LeftOut:

@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,20 +38,16 @@ WHOLE = set(WHOLE_REASONS.values())
 CLOCKS = {"first assessment", "holding statement"}
 
 
-def said_in_notices() -> set[str]:
+@cache
+def said_in_notices() -> frozenset[str]:
     """Every sentence of alerts that a person may read, by its English pattern."""
     found = {rule.name for rule in RULES} | set(ORDINALS) | set(TEAM_NAMES.values()) | set(CALLED.values())
     found |= CLOCKS | {one.counted for one in SIGNAL_KINDS}
     for path in (*FOLDER.rglob("*.py"), Path(signal_kinds.__file__)):
         found |= set(_spoken(ast.parse(path.read_text("utf-8"))))
     found |= set(re.findall(r'_\("([^"]+)"', (FOLDER / "notice.txt.j2").read_text("utf-8")))
-    return (
-        found
-        | set(PATTERNS)
-        | set(TROUBLES)
-        | {*REASONS, *RECEIPTS}
-        | {"Open the alert", "Open the page", "(no longer kept)"}
-    )
+    found |= {*PATTERNS, *TROUBLES, *REASONS, *RECEIPTS}
+    return frozenset(found | {"Open the alert", "Open the page", "(no longer kept)"})
 
 
 def _spoken(tree: ast.AST) -> Iterator[str]:

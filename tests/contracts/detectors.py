@@ -133,7 +133,7 @@ def test_a_detector_that_knows_nothing_is_quiet(detector: Detector[Any]) -> None
     assert not detector.may_be_over(detector.initial(), flood, PROMISE)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(talk=worlds)
 def test_while_it_learns_it_is_quiet(detector: Detector[Any], talk: list[Talk]) -> None:
     _, readings = fold(detector, _windows(talk))
@@ -151,7 +151,7 @@ def test_most_ordinary_windows_are_told_from_their_counts(detector: Detector[Any
     assert sum(asked) <= 3
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(talk=worlds)
 def test_judging_is_pure(detector: Detector[Any], known: Known, talk: list[Talk]) -> None:
     state = known.state
@@ -166,7 +166,7 @@ def test_judging_is_pure(detector: Detector[Any], known: Known, talk: list[Talk]
 
 
 @pytest.mark.slow("many random windows")
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(talk=worlds)
 def test_what_is_over_is_never_missed_by_the_cheap_question(
     detector: Detector[Any], known: Known, talk: list[Talk]
@@ -178,7 +178,7 @@ def test_what_is_over_is_never_missed_by_the_cheap_question(
         state = detector.learn(state, window, reading)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(talk=worlds, known_before=st.booleans(), promise=st.sampled_from([0.1, 1.0, 100.0]))
 def test_a_window_that_is_spared_its_judgement_is_not_over_and_teaches_the_same(
     detector: Detector[Any], known: Known, talk: list[Talk], known_before: bool, promise: float
@@ -198,7 +198,7 @@ def test_a_window_that_is_spared_its_judgement_is_not_over_and_teaches_the_same(
         state = learned
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(talk=worlds, known_before=st.booleans())
 def test_a_state_survives_json_and_is_rebuilt_from_what_was_stored(
     detector: Detector[Any], known: Known, talk: list[Talk], known_before: bool
@@ -223,7 +223,7 @@ def test_a_state_survives_json_and_is_rebuilt_from_what_was_stored(
     assert msgspec.json.encode(rebuilt) == msgspec.json.encode(kept)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(talk=worlds)
 def test_what_is_learned_depends_on_the_arguments_alone(
     detector: Detector[Any], known: Known, talk: list[Talk]
@@ -238,7 +238,7 @@ def test_what_is_learned_depends_on_the_arguments_alone(
         state = once
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(13), deadline=None)
 @given(talk=worlds)
 def test_a_reading_is_finite_and_holds_together(
     detector: Detector[Any], known: Known, talk: list[Talk]
@@ -258,7 +258,7 @@ def test_a_reading_is_finite_and_holds_together(
         assert msgspec.json.decode(msgspec.json.encode(one.detail)) == one.detail
 
 
-@settings(max_examples=examples(12), deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(talk=worlds)
 def test_a_promise_of_fewer_false_alerts_never_alerts_where_the_other_does_not(
     detector: Detector[Any], known: Known, talk: list[Talk]

@@ -61,14 +61,14 @@ def test_a_scorer_takes_any_string(scorer: Scorer, text: str) -> None:
     assert sentiment.model == scorer.model
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(texts=texts)
 def test_a_score_does_not_depend_on_the_batch(scorer: Scorer, texts: list[str]) -> None:
     assert scorer.score(texts) == [scorer.score([text])[0] for text in texts]
     assert scorer.score(texts[::-1]) == scorer.score(texts)[::-1]
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(texts=texts)
 def test_the_same_text_has_the_same_score_in_another_process(
     scorer: Scorer, make_scorer: Callable[[], Scorer], texts: list[str]
@@ -77,7 +77,7 @@ def test_the_same_text_has_the_same_score_in_another_process(
     assert make_scorer().score(texts) == scorer.score(texts)
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(texts=texts)
 def test_reading_gives_the_score_and_facets_of_each_text_alone(scorer: Scorer, texts: list[str]) -> None:
     read = scorer.read(texts)
@@ -86,7 +86,7 @@ def test_reading_gives_the_score_and_facets_of_each_text_alone(scorer: Scorer, t
     assert all(value in FACETS[facet] for _, facets in read for facet, value in pairs(facets))
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(texts=texts)
 def test_the_label_says_what_the_score_says(scorer: Scorer, texts: list[str]) -> None:
     for one in scorer.score(texts):

@@ -13,7 +13,7 @@ _HASHES = st.sets(st.integers(0, 2**64 - 1), max_size=2 * K)
 
 
 @pytest.mark.slow("many values")
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(_HASHES, _HASHES)
 def test_a_union_of_sketches_is_the_sketch_of_the_union(one: set[int], other: set[int]) -> None:
     merged = union(sketch(one), sketch(other))

@@ -46,7 +46,7 @@ queries = st.lists(nodes.map(parsed).filter(lambda query: query is not None), mi
 
 
 @pytest.mark.slow("many random queries and texts")
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(queries, st.lists(mentions, max_size=6), st.sampled_from([None, "en", "tr"]))
 def test_the_matcher_agrees_with_the_naive_evaluator(
     asked: list[Query], heard: list[Mention], language: str | None

@@ -119,7 +119,7 @@ def test_a_long_hostile_text_folds_piece_by_piece(piece: str) -> None:
 
 
 @pytest.mark.slow("many random texts")
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(
     st.lists(
         st.text(max_size=12) | st.text(st.sampled_from("aİ?ßçḉ☕\ufe0f\n&#1;ﷺ가각"), max_size=8), max_size=6

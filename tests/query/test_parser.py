@@ -259,7 +259,7 @@ def test_thousands_of_terms_are_no_deeper_than_two() -> None:
 
 
 @pytest.mark.slow("many cases")
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(nodes)
 def test_what_is_printed_is_read_back_as_the_same_query(node: object) -> None:
     try:
@@ -271,7 +271,7 @@ def test_what_is_printed_is_read_back_as_the_same_query(node: object) -> None:
     assert parse_query(str(query)) == query
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.text(st.characters() | st.sampled_from('"()*-#@:<>&| ANDORNOT\n„”'), max_size=60))
 def test_any_text_is_a_query_or_a_query_error(typed: str) -> None:
     try:

@@ -151,7 +151,7 @@ def test_of_a_name_given_twice_both_ways_take_the_last() -> None:
 
 
 @pytest.mark.slow("many random lines")
-@settings(max_examples=examples(120), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(mention_like, st.booleans(), st.sampled_from([None, "shop"]), st.sampled_from([None, (",", ":")]))
 def test_what_goes_on_as_it_is_is_what_patience_reads(
     value: dict[str, Any], ascii_only: bool, source: str | None, separators: tuple[str, str] | None
@@ -183,7 +183,7 @@ _nearly = st.fixed_dictionaries(
 
 
 @pytest.mark.slow("many cases")
-@settings(max_examples=examples(120), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_nearly, st.booleans())
 def test_nearly_plain_lines_too(value: dict[str, Any], ascii_only: bool) -> None:
     try:

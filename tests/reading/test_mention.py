@@ -333,7 +333,7 @@ mention_like = st.fixed_dictionaries(
 
 
 @pytest.mark.slow("many random records")
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(mention_like | anything, st.sampled_from([None, "shop"]), st.sampled_from([None, ISTANBUL]))
 def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
     value: Any, source: str | None, zone: ZoneInfo | None
@@ -350,7 +350,7 @@ def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
 
 
 @pytest.mark.slow("many random records")
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(mention_like, st.booleans())
 def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) -> None:
     try:
@@ -369,7 +369,7 @@ def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) ->
     assert outcomes[0] == outcomes[1]
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_in_only_a_bad_mention_comes_out(line: bytes) -> None:
     try:

@@ -187,7 +187,7 @@ PIECES = st.sampled_from([*PLAIN.split(), "\0", "\ud800"])
 
 
 @settings(
-    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(texts=st.lists(PIECES, max_size=8).map("".join), typed=st.lists(PIECES, max_size=6).map(" ".join))
 def test_whatever_is_typed_at_whatever_text_does_what_the_words_say(

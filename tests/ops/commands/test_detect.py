@@ -179,7 +179,7 @@ def test_wrong_input_is_one_line_that_names_its_place(lines: list[bytes], messag
 
 
 @pytest.mark.slow("many runs of a command")
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(lines=st.lists(st.binary(max_size=60), max_size=6))
 def test_no_input_ends_in_anything_but_an_answer_or_a_refusal(lines: list[bytes]) -> None:
     try:

@@ -192,7 +192,7 @@ versions = st.builds(
 def test_order_repeats_and_cuts_do_not_matter(tmp_path: Path, on_both_stores: str) -> None:  # noqa: F811  # the fixture
     @settings(
         # Making a database takes longer than making a file.
-        max_examples=examples(16 if on_both_stores == "sqlite" else 6),
+        max_examples=examples(8 if on_both_stores == "sqlite" else 3),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

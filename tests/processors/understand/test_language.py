@@ -185,7 +185,7 @@ def test_a_tag_from_a_network_is_read_or_refused(tag: str | None, code: str | No
 
 
 @pytest.mark.slow("takes in many mentions")
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.lists(st.text(max_size=300), max_size=4))
 def test_any_text_gets_an_answer_that_is_its_own(texts: list[str]) -> None:
     together = list(map(detect_language, texts))

@@ -165,7 +165,7 @@ _MENTIONS = st.builds(_mention, _TEXTS, lang=st.sampled_from([None, None, "en", 
 
 
 @pytest.mark.slow("takes in many mentions")
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(_MENTIONS, max_size=6), st.randoms(use_true_random=False))
 def test_what_is_understood_does_not_depend_on_the_batch(mentions: list[Mention], random: object) -> None:
     understander = Understander(default_scorers())

@@ -125,7 +125,7 @@ def _posts(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.slow("scores many texts with the plain library")
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(_posts())
 def test_our_compound_is_that_of_the_plain_library(post: str) -> None:
     assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
@@ -137,7 +137,7 @@ def test_lexicon_words_score_alone_and_negated_as_in_the_plain_library(word: str
         assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.text() | st.text(alphabet="no so!?'.:)(-DP<3 \n\tİıſ😀😡©™kindobuth&;/w"))
 def test_any_text_scores_as_in_the_plain_library(text: str) -> None:
     assert compound(text) == ANALYZER.polarity_scores(text)["compound"]

@@ -86,7 +86,7 @@ def test_a_text_without_spaces_is_long_enough_by_its_signs() -> None:
 
 
 @pytest.mark.slow("takes in many mentions")
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text())
 def test_a_signature_fits_a_signed_bigint_whatever_the_text(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
@@ -103,7 +103,7 @@ def test_hostile_texts_have_a_signature_too(text: str) -> None:
 
 
 @pytest.mark.slow("takes in many mentions")
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -62,7 +62,7 @@ def test_a_text_that_older_code_stored_without_a_gist_folds_by_its_signature() -
     assert alone[edited.signature] == edited.signature
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 3))
 def test_the_order_of_the_texts_and_how_they_are_grouped_make_no_difference(
     dice: random.Random, more: int

@@ -106,7 +106,7 @@ def test_only_so_much_of_a_text_is_read() -> None:
     assert trigger_categories("data breach " + "\x00" * 5_000_000) == ("data_breach",)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(), st.sampled_from(["lawsuit", "datalek", "veri sızıntısı", "scurgere de date"]))
 def test_any_surroundings_are_survived(noise: str, term: str) -> None:
     found = trigger_categories(f"{noise[:50]} , {term} , {noise}")
@@ -144,7 +144,7 @@ _TERMS = ["lawsuit", "data", "breach", "ceo", "resigned", "datalek", "caught fir
 
 
 @pytest.mark.slow("many random texts")
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(_TERMS) | st.text(max_size=5), max_size=6).map(" ".join), max_size=8)
 )
