@@ -51,7 +51,7 @@ of reviews) are labelled right less often, and stand in for talk that nobody has
 a smaller one brings the confidence nearer to the truth on universities and politicians, and takes it further off on telecoms."""
 HELD_POWERS: Final = {"en": 1.0, "ro": 0.0}
 """By language, another power. In English, which learns from posts alone, it makes no difference. RED's held-out tweets are
-labelled right more often than its dev part, so in Romanian every text counts alike."""
+labelled right more often than its dev part, which is of another version of that set, so in Romanian every text counts alike."""
 ITERATIONS: Final = 300
 TOLERANCE: Final = 1e-4
 """Where a fit stops. A fit that goes on to its end does better on talk not met (of politicians, universities, airlines and
