@@ -20,7 +20,9 @@ def in_a_line(alert: Mapping[str, Any]) -> str:
         negative = f", {share:.0%} negative" if share is not None else ""
         copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
         aside = f" ({copies:,} copies set aside)" if copies else ""
-        claim = f"{facts['observed']:g} {kind.counted}{aside}, {facts['expected']:.3g} expected{negative}"
+        observed, expected = f"{facts['observed']:g}", f"{facts['expected']:.3g}"
+        counted = kind.claims or f"{{observed}} {kind.counted}{aside}, {{expected}} expected"
+        claim = counted.format(observed=observed, expected=expected) + negative
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
     rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""

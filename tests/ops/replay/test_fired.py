@@ -28,7 +28,18 @@ QUIET = {
         ),
         ("volume", {"observed": 44.0, "expected": 10.6}, {"copies": 0}, "44 mentions, 10.6 expected"),
         ("volume", {"observed": 44.0, "expected": 10.6}, None, "44 mentions, 10.6 expected"),
-        ("flood", {"observed": 19.0, "expected": 0.0}, {"copies": 70}, "19 authors of one text, 0 expected"),
+        (
+            "flood",
+            {"observed": 19.0, "expected": 0.0},
+            {"copies": 70},
+            "one text by 19 authors, 0 on a usual day",
+        ),
+        (
+            "reach",
+            {"observed": 1.0, "expected": 0.0, "negative_share": 0.85},
+            {"copies": 0},
+            "voices with a large audience against it: 1, 85% negative",
+        ),
         ("negativity", {"observed": 0.76, "expected": 0.3}, {"copies": 3}, "76% negative, usually 30%"),
     ],
 )
