@@ -64,6 +64,7 @@ def told(scene: Scene) -> list[tuple[str, str, str]]:
     return [(one.person, one.subject, one.status) for one in scene.notices() if one.kind == "announced"]
 
 
+@pytest.mark.slow("four languages, from the begin of a silence to its end")
 def test_a_silence_is_announced_when_it_begins_and_when_it_is_over_once_in_each_language(
     scene: Scene,
 ) -> None:

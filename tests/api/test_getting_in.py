@@ -287,6 +287,7 @@ def test_an_installation_that_would_wake_nobody_says_so_on_every_page(tmp_path: 
         assert "nöbette kimse yok" in words(page(signed_in(bare, "p_vic"), "/"))
 
 
+@pytest.mark.slow("asks for every view")
 def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house: SeededApp) -> None:
     ids = furnish(house)
     for person in ("p_ada", "p_root"):
@@ -314,6 +315,7 @@ def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house
     assert "NOT READY" in words(str(root.get("/monitors/nothing").text))
 
 
+@pytest.mark.slow("a channel from its first word to its page")
 def test_a_channel_from_afar_pages_nobody_before_its_code_was_typed_and_a_file_vouches(
     house: SeededApp,
 ) -> None:
@@ -370,6 +372,7 @@ def paged_by(one: SeededApp) -> list[str]:
         return [way.kind for way in chosen_channels(read(conn).people["Ada Yılmaz"], 1)]
 
 
+@pytest.mark.slow("types codes until the limit")
 def test_codes_are_sent_and_typed_by_the_api_within_limits(house: SeededApp) -> None:
     ada, pim, phone = signed_in(house), signed_in(house, "p_pim"), Phone()
     at = "/v1/people/p_ada/channels"
@@ -401,6 +404,7 @@ def test_codes_are_sent_and_typed_by_the_api_within_limits(house: SeededApp) -> 
     assert [one.status_code for one in answers] == [202] * 9 + [429] and answers[-1].headers["retry-after"]
 
 
+@pytest.mark.slow("a channel from its first word to its page")
 def test_an_admin_adds_a_channel_for_somebody_that_pages_once_its_code_was_typed(house: SeededApp) -> None:
     admin, phone = signed_in(house, "p_root"), Phone()
     asked = {"kind": "email", "to": "night@orvane.example"}

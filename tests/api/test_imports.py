@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from api import imports
 from api.pages.terms import BAD_ROWS
 from ops.imports.carrying_out import carry_out
@@ -87,6 +89,7 @@ def test_what_is_wrong_is_said_and_an_upload_is_bounded(world: World) -> None:
     assert desk.post(f"/v1/imports/{id}/cancel").json()["state"] == "cancelled"
 
 
+@pytest.mark.slow("an import from the file to its end")
 def test_the_page_shows_the_columns_takes_the_correction_and_follows_the_job(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         ada = signed_in(night)

@@ -26,6 +26,7 @@ PAGES = ("/alerts", "/dead-letters", "/mentions")
 BAD = ("x", "!!!!", "%00", "9~", "W10", "W251bGxd", "bnVsbA", "W3sieCI6MX1d", "WzEsMiwzLDRd")
 
 
+@pytest.mark.slow("describes the whole API")
 def test_these_are_the_lists_of_the_api(world: World) -> None:
     paths = world.description["paths"]
     asked = {

@@ -405,6 +405,7 @@ def test_what_scrolls_can_be_reached_by_keyboard_and_every_table_has_words_in_it
     assert '<p class="ribbon demo" role="status">' in templates["base.html"], "said, so it needs no landmark"
 
 
+@pytest.mark.slow("describes the whole API")
 def test_the_page_of_the_api_has_no_empty_head(night: SeededApp) -> None:
     """Finding 26, on /docs."""
     shown = page(signed_in(night), "/docs")

@@ -169,6 +169,7 @@ def test_every_string_of_the_page_is_translated(code: str) -> None:
     assert sorted((said() | counted()) - set(catalogue)) == []
 
 
+@pytest.mark.slow("reads every template and every module of the page")
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_translation_is_left_of_a_string_that_is_gone(code: str) -> None:
     assert sorted(set(LANGUAGES[code].catalogue) - said() - counted()) == []

@@ -217,6 +217,7 @@ def test_the_check_tells_our_own_answer_from_any_other_and_leaves_the_private_ne
     assert world.stranger.get("/v1/reach/guessed").status_code == 404
 
 
+@pytest.mark.slow("runs the command six times")
 def test_the_command_sets_prints_and_takes_back_the_address(tmp_path: Path) -> None:
     def said(*args: str, **env: str) -> str:
         done = command("config", "public-url", *args, "--data", tmp_path, environment=env)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from api.metrics import _sources
 from ingest.heard import PUSHES_LAST
 from tests.api.visits import page, signed_in, words
@@ -15,6 +17,7 @@ from tocsin.definitions.repository import delete, listed, save
 from tocsin.intake.handover import note_received
 
 
+@pytest.mark.slow("asks for the overview and the wall in every state")
 def test_what_was_heard_before_calms_nobody_once_everything_is_off_paused_or_ended(tmp_path: Path) -> None:
     with seeded_app(tmp_path, quiet=True) as night:
         client = signed_in(night)

@@ -130,6 +130,7 @@ def _unsaid() -> Iterator[tuple[str, str]]:
             yield path, ast.unparse(node.args[at])
 
 
+@pytest.mark.slow("parses the whole API")
 def test_no_refusal_on_the_way_to_a_person_is_bare_english() -> None:
     found = list(_unsaid())
     assert [one for one in found if not one[0].startswith(tuple(ELSEWHERE))] == []

@@ -30,6 +30,7 @@ def test_microseconds_are_exact_there_and_back(at: datetime) -> None:
     assert EPOCH + timedelta(microseconds=to_micros(at)) == at
 
 
+@pytest.mark.slow("a hundred made-up examples")
 @given(_TIMES)
 def test_every_time_lies_in_its_minute(at: datetime) -> None:
     assert minute_start(minute_of(at)) <= at < minute_start(minute_of(at)) + MINUTE

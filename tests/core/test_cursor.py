@@ -60,6 +60,7 @@ def test_what_is_not_a_cursor_of_this_list_is_refused(cursor: str) -> None:
     assert error.value.field == "cursor"
 
 
+@pytest.mark.slow("a hundred made-up examples")
 @given(st.text(max_size=60))
 def test_nothing_that_somebody_types_is_another_error(cursor: str) -> None:
     with suppress(BadCursor):

@@ -88,6 +88,7 @@ def test_the_engines_that_the_page_names_are_those_that_a_wrong_one_is_refused_w
         assert engine in text(PAGE)
 
 
+@pytest.mark.slow("parses every module")
 def test_the_plugin_door_is_there_and_nothing_of_ours_goes_through_it() -> None:
     assert "tocsin.plugin" not in text(PAGE).split("## What is missing")[1]
     known = modules()

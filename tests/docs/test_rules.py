@@ -104,6 +104,7 @@ def modules() -> dict[str, tuple[bool, tuple[str, ...]]]:
     return found
 
 
+@pytest.mark.slow("parses every module")
 def test_every_module_says_what_it_is() -> None:
     silent = [name for name, (says, _) in modules().items() if not name.endswith("__init__.py") and not says]
     assert len(modules()) > 150

@@ -172,6 +172,7 @@ def read(path: Path, most: int = MOST) -> list[FileRow]:
         return list(Records(text))
 
 
+@pytest.mark.slow("unpacks up to the bound")
 def test_a_bomb_a_huge_line_nul_and_broken_rows_are_told_within_bounds(tmp_path: Path) -> None:
     path = tmp_path / "hostile"
     path.write_bytes(gzip.compress(b"id,text,created_at\n" + b"\n" * 5_000_000))

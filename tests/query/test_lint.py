@@ -88,6 +88,7 @@ def without(node: Node, gone: Node) -> Node:
     return replace(node, parts=parts) if len(parts) > 1 else parts[0]
 
 
+@pytest.mark.slow("made-up queries and mentions")
 @settings(max_examples=examples(30), deadline=None)
 @given(node=nodes, mention=mentions)
 def test_a_term_that_changes_nothing_changes_nothing(node: Node, mention: Mention) -> None:

@@ -227,6 +227,7 @@ def test_a_cancelled_import_stops_and_one_whose_file_is_gone_says_so(runtime: Ru
     assert gone.state == "failed" and "there is no file 'gone.csv'" in (gone.message or "")
 
 
+@pytest.mark.slow("imports, and exports what is there before and after")
 def test_an_import_is_taken_out_with_all_that_it_brought_unless_something_hangs_on_it(
     runtime: Runtime,
 ) -> None:

@@ -20,6 +20,7 @@ def fitted(of_two: Any, counts: Any = None) -> tuple[Any, Any, Any]:
     return matrix, gold, np.ones(240) if counts is None else counts
 
 
+@pytest.mark.slow("fits scikit-learn's model, too")
 def test_without_an_open_label_it_is_the_logistic_regression_of_scikit_learn() -> None:
     from sklearn.linear_model import LogisticRegression
 

@@ -89,6 +89,7 @@ async def refusal(client: Client, tool: str, **arguments: Any) -> str:
     return str(answer.content[0].text)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow("imports the library of the protocol")
 def test_it_offers_to_read_and_nothing_else_unless_told(world: World) -> None:
     async def names(client: Client) -> dict[str, bool | None]:
         tools = (await client.list_tools()).tools

@@ -23,6 +23,7 @@ def said(store: Store) -> list[tuple[str, str, str]]:
         return [(one.state, one.text, one.advice) for one in models(conn)]
 
 
+@pytest.mark.slow("damages and reads the models")
 def test_a_model_that_is_missing_damaged_or_anothers_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

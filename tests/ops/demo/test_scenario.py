@@ -50,6 +50,7 @@ def test_another_seed_tells_another_story() -> None:
     assert encode_mentions(list(demo_mentions(AFTERNOON, seed=2))) != encode_mentions(list(told()))
 
 
+@pytest.mark.slow("writes two weeks of talk")
 def test_the_story_is_in_order_and_within_its_two_weeks() -> None:
     times = [mention.created_at for mention in told()]
     assert times == sorted(times)
@@ -71,6 +72,7 @@ def test_no_two_mentions_share_an_id_and_the_live_part_goes_on_without_a_seam(en
     assert answered <= known
 
 
+@pytest.mark.slow("writes two weeks of talk")
 @pytest.mark.parametrize("end", [AFTERNOON, NIGHT])
 def test_brand_and_competitors_have_the_promised_volumes(end: datetime) -> None:
     assert 6_000 <= len(about(BRAND, told(end))) <= 9_000

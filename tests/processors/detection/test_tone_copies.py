@@ -88,6 +88,7 @@ def test_a_text_that_two_accounts_repeat_or_that_others_pass_on_is_no_souring_to
         assert one.steps[-1].name == "Voices of a text that is passed on"
 
 
+@pytest.mark.slow("judges hours of hundreds of reposts")
 def test_hundreds_of_reposts_are_found_and_one_text_is_no_crisis_by_lasting(store: Store) -> None:
     found = judged(store, talk("passed on", 300))
     last = [one for one in found if one["kind"] == VOLUME][-1]

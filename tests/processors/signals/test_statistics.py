@@ -18,6 +18,7 @@ from tests.contracts.worlds import MONDAY, noisy
 from tocsin.core.counts import steady, unsteady
 
 
+@pytest.mark.slow("a hundred made-up examples")
 @given(count=st.floats(0, 1e7), kappa=st.floats(0.001, 1))
 def test_anscombes_scale_can_be_left_again(count: float, kappa: float) -> None:
     assert unsteady(steady(count, kappa), kappa) == pytest.approx(count, rel=1e-6, abs=1e-6)
