@@ -492,7 +492,7 @@ signals = _table(
     Column("tick", UtcTime, nullable=False),
     Column("window_start", UtcTime, nullable=False),
     Column("window_end", UtcTime, nullable=False),
-    # over | calm
+    # over | calm | set_aside
     Column("state", String(16), nullable=False),
     Column("score", Float, nullable=False),
     # tocsin.core.signal.Facts
