@@ -151,9 +151,9 @@ _LATER: Final = {
 }
 
 
-def within_a_span() -> ColumnElement[bool]:
+def within_a_span(*, own: bool = False) -> ColumnElement[bool]:
     """`within` for a statement that is built once. `span_of` gives the values of its parameters."""
-    return _within(_LATER)
+    return _within(_LATER, own=own)
 
 
 def copies_in(
@@ -331,18 +331,23 @@ def _rated(author: int, posts: Sequence[_Posted], start: datetime) -> Automated 
 
 def _busiest(conn: Connection, monitor_id: str, since: datetime, end: datetime) -> list[Row[Any]]:
     """The newest posts of the authors with the most posts."""
-    m, many, here = s.matches, func.count(), within(monitor_id, since, end)
-    busy = conn.execute(
+    asked, (busy, newest) = span_of(monitor_id, since, end), _busy()
+    authors = list(conn.execute(busy, asked).scalars())
+    return list(conn.execute(newest, asked | {"authors": authors})) if authors else []
+
+
+@cache
+def _busy() -> tuple[Select[Any], Select[Any]]:
+    """The statements of `_busiest`: for the authors, and for their posts."""
+    m, many = s.matches, func.count()
+    busy = (
         select(m.c.author)
-        .where(here, m.c.author.is_not(None))
+        .where(within_a_span(), m.c.author.is_not(None))
         .group_by(m.c.author)
         .having(many >= LEAST_POSTS)
         .order_by(many.desc(), m.c.author)
         .limit(MOST_AUTHORS)
     )
-    authors = list(busy.scalars())
-    if not authors:
-        return []
     columns = (
         m.c.author,
         m.c.created_at,
@@ -353,9 +358,9 @@ def _busiest(conn: Connection, monitor_id: str, since: datetime, end: datetime) 
         m.c.source,
         m.c.id,
     )
-    newest = select(*columns).where(here, m.c.author.in_(authors))
+    newest = select(*columns).where(within_a_span(), m.c.author.in_(bindparam("authors", expanding=True)))
     order = (m.c.created_at.desc(), m.c.source, m.c.id)
-    return list(conn.execute(newest.order_by(*order).limit(MOST_POSTS)))
+    return busy, newest.order_by(*order).limit(MOST_POSTS)
 
 
 def _story(
@@ -368,21 +373,10 @@ def _story(
     passed_on: PassedOn,
 ) -> StoryTold:
     """The figures of one story. Its name is the signature of its leading text, in hexadecimal digits."""
-    m = s.matches
-    here = and_(within(monitor_id, start, end), m.c.signature.in_(texts))
-    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
-    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
-    count, bad, named, unnamed, last = conn.execute(
-        select(
-            func.count(), negative, func.count(m.c.author.distinct()), nobody, func.max(m.c.created_at)
-        ).where(here)
-    ).one()
-    first = conn.execute(
-        select(m.c.source, m.c.id, m.c.created_at)
-        .where(here)
-        .order_by(m.c.created_at, m.c.source, m.c.id)
-        .limit(1)
-    ).one()
+    asked = span_of(monitor_id, start, end) | {"texts": texts}
+    figures, earliest = _of_a_story()
+    count, bad, named, unnamed, last = conn.execute(figures, asked).one()
+    first = conn.execute(earliest, asked).one()
     return StoryTold(
         story=f"{told:016x}",
         source=first.source,
@@ -394,4 +388,19 @@ def _story(
         since=first.created_at,
         until=last,
         voices=round(passed_on.voices, 4) if passed_on.reposts else 0.0,
+    )
+
+
+@cache
+def _of_a_story() -> tuple[Select[*tuple[Any, ...]], Select[*tuple[Any, ...]]]:
+    """The statements of `_story`: for its figures, and for its first mention."""
+    m = s.matches
+    here = and_(within_a_span(), m.c.signature.in_(bindparam("texts", expanding=True)))
+    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
+    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
+    authors, last = func.count(m.c.author.distinct()), func.max(m.c.created_at)
+    first = select(m.c.source, m.c.id, m.c.created_at).where(here)
+    return (
+        select(func.count(), negative, authors, nobody, last).where(here),
+        first.order_by(m.c.created_at, m.c.source, m.c.id).limit(1),
     )

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
 from processors.detection import trigger_habit
-from processors.detection.copies import WindowStories, told_in, within
+from processors.detection.copies import WindowStories, span_of, told_in, within_a_span
 from processors.detection.terms import rising_subjects
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice, RisingTerm
@@ -93,13 +94,12 @@ def look(
     """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on. `known`
     remembers its texts, which spares comparing them again.
     """
-    m = s.matches
-    here = within(monitor_id, start, end)
-    tones = _tones(conn, here)
+    asked = span_of(monitor_id, start, end)
+    tones = _tones(conn, asked)
     labels = Counter[str]()
     for _, label, count in tones:
         labels[label] += count
-    reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(here)).scalar_one()
+    reach = conn.execute(_reached(), asked).scalar_one()
     top = _top(conn, monitor_id, start, end)
     own = _own(conn, monitor_id, start, end) if monitor.own_accounts else 0
     said = people_who_said(conn, monitor_id, end)
@@ -136,10 +136,23 @@ def look(
     )
 
 
-def _tones(conn: Connection, here: ColumnElement[bool]) -> list[tuple[str | None, str, int]]:
+# Every statement about a span is built once (`within_a_span`): an alert asks two dozen of them in each of its windows, and
+# SQLAlchemy takes longer to put one together than the store takes to answer.
+
+
+@cache
+def _reached() -> Select[int]:
+    return select(func.coalesce(func.sum(s.matches.c.reach), 0)).where(within_a_span())
+
+
+def _tones(conn: Connection, asked: Mapping[str, Any]) -> list[tuple[str | None, str, int]]:
+    return [(lang, label, count) for lang, label, count in conn.execute(_toned(), asked)]
+
+
+@cache
+def _toned() -> Select[Any]:
     m = s.matches
-    found = conn.execute(select(m.c.lang, m.c.label, func.count()).where(here).group_by(m.c.lang, m.c.label))
-    return [(lang, label, count) for lang, label, count in found]
+    return select(m.c.lang, m.c.label, func.count()).where(within_a_span()).group_by(m.c.lang, m.c.label)
 
 
 def _scored(tones: Iterable[tuple[str | None, str, int]]) -> dict[str, tuple[int, int]]:
@@ -153,17 +166,23 @@ def _scored(tones: Iterable[tuple[str | None, str, int]]) -> dict[str, tuple[int
 
 def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
     """Whether the monitor was in its first week at `since` and had heard fewer than `THIN` mentions before."""
-    t = s.tallies
-    mine = (t.c.monitor_id == monitor_id, t.c.count > 0)
-    if (
-        conn.execute(select(t.c.minute).where(*mine, t.c.minute < minute_of(since - YOUNG)).limit(1)).first()
-        is not None
-    ):
+    any_before, heard_before = _before_a_minute()
+    week_old = {"monitor_id": monitor_id, "minute": minute_of(since - YOUNG)}
+    if conn.execute(any_before, week_old).first() is not None:
         return False
-    heard = conn.execute(
-        select(func.coalesce(func.sum(t.c.count), 0)).where(*mine, t.c.minute < minute_of(since))
-    )
+    heard = conn.execute(heard_before, {"monitor_id": monitor_id, "minute": minute_of(since)})
     return int(heard.scalar_one()) < THIN
+
+
+@cache
+def _before_a_minute() -> tuple[Select[Any], Select[Any]]:
+    """The questions for a minute before which the monitor had heard anything, and for the mentions that it had heard by then."""
+    t = s.tallies
+    before = (t.c.monitor_id == bindparam("monitor_id"), t.c.count > 0, t.c.minute < bindparam("minute"))
+    return (
+        select(t.c.minute).where(*before).limit(1),
+        select(func.coalesce(func.sum(t.c.count), 0)).where(*before),
+    )
 
 
 def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
@@ -173,14 +192,15 @@ def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
 
 def authors(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> tuple[int, int]:
     """Distinct authors in [start, end), and the mentions that tell none."""
-    m = s.matches
-    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
-    named, anonymous = conn.execute(
-        select(func.count(m.c.author.distinct()), func.coalesce(nobody, 0)).where(
-            within(monitor_id, start, end)
-        )
-    ).one()
+    named, anonymous = conn.execute(_authors(), span_of(monitor_id, start, end)).one()
     return int(named), int(anonymous)
+
+
+@cache
+def _authors() -> Select[Any]:
+    author = s.matches.c.author
+    nobody = func.sum(case((author.is_(None), 1), else_=0))
+    return select(func.count(author.distinct()), func.coalesce(nobody, 0)).where(within_a_span())
 
 
 def _same() -> ColumnElement[bool]:
@@ -192,23 +212,37 @@ def _same() -> ColumnElement[bool]:
 def counted_by(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str
 ) -> dict[str, int]:
+    found = conn.execute(_counted_by(column), span_of(monitor_id, start, end))
+    return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
+
+
+@cache
+def _counted_by(column: str) -> Select[*tuple[Any, ...]]:
     # One object for both uses: PostgreSQL must see the same parameter twice.
     value = func.coalesce(s.matches.c[column], "unknown")
-    found = conn.execute(select(value, func.count()).where(within(monitor_id, start, end)).group_by(value))
-    return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
+    return select(value, func.count()).where(within_a_span()).group_by(value)
 
 
 def _facets(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, dict[str, int]]:
     """By facet and value, the mentions of which it was told. As many groups as there are different answers, which is few."""
-    columns = [s.matches.c[facet] for facet in FACETS]
-    alike = select(*columns, func.count().label("alike"))
-    found = conn.execute(alike.where(within(monitor_id, start, end)).group_by(*columns))
+    found = conn.execute(_faceted(), span_of(monitor_id, start, end))
     return counted((row, row.alike) for row in found)
 
 
+@cache
+def _faceted() -> Select[Any]:
+    columns = [s.matches.c[facet] for facet in FACETS]
+    alike = select(*columns, func.count().label("alike"))
+    return alike.where(within_a_span()).group_by(*columns)
+
+
 def _own(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
-    here = within(monitor_id, start, end, own=True)
-    return int(conn.execute(select(func.count()).select_from(s.matches).where(here)).scalar_one())
+    return int(conn.execute(_count_own(), span_of(monitor_id, start, end)).scalar_one())
+
+
+@cache
+def _count_own() -> Select[int]:
+    return select(func.count()).select_from(s.matches).where(within_a_span(own=True))
 
 
 def _top(
@@ -218,30 +252,52 @@ def _top(
 
     Among equals negatives come first, then earlier posts, so that the first of a story leads.
     """
-    m = s.matches
-    rank = case((m.c.label == "negative", 0), else_=1)
-    found = conn.execute(
-        select(m.c.source, m.c.id, m.c.reach, m.c.label)
-        .where(within(monitor_id, start, end, own=own), m.c.repost.is_(False))
-        .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
-        .limit(TOP)
-    )
+    found = conn.execute(_most_heard(own), span_of(monitor_id, start, end))
     return [TopMention(row.source, row.id, row.reach, row.label) for row in found]
 
 
-def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
-    p = s.tally_parts
-    found = conn.execute(
-        select(func.count(p.c.value.distinct())).where(
-            p.c.monitor_id == monitor_id,
-            p.c.dimension == "network",
-            p.c.value.not_in(sorted(UNTOLD)),
-            p.c.count > 0,
-            p.c.minute >= minute_of(end - HEARD_SPAN),
-            p.c.minute < minute_of(end),
-        )
+@cache
+def _most_heard(own: bool) -> Select[Any]:
+    m = s.matches
+    rank = case((m.c.label == "negative", 0), else_=1)
+    return (
+        select(m.c.source, m.c.id, m.c.reach, m.c.label)
+        .where(within_a_span(own=own), m.c.repost.is_(False))
+        .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
+        .limit(TOP)
     )
-    return int(found.scalar_one())
+
+
+def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
+    return int(conn.execute(_networks(), _habits_of(monitor_id, "network", end)).scalar_one())
+
+
+@cache
+def _networks() -> Select[int]:
+    value = s.tally_parts.c.value
+    return select(func.count(value.distinct())).where(_heard_lately(), value.not_in(sorted(UNTOLD)))
+
+
+def _habits_of(monitor_id: str, dimension: str, end: datetime) -> dict[str, Any]:
+    """The values of the parameters of `_heard_lately`."""
+    return {
+        "monitor_id": monitor_id,
+        "dimension": dimension,
+        "from_minute": minute_of(end - HEARD_SPAN),
+        "to_minute": minute_of(end),
+    }
+
+
+def _heard_lately() -> ColumnElement[bool]:
+    """The condition of a row of `tally_parts` that tells what this monitor heard in the two weeks before an end."""
+    p = s.tally_parts
+    return and_(
+        p.c.monitor_id == bindparam("monitor_id"),
+        p.c.dimension == bindparam("dimension"),
+        p.c.count > 0,
+        p.c.minute >= bindparam("from_minute"),
+        p.c.minute < bindparam("to_minute"),
+    )
 
 
 def first_heard(
@@ -250,21 +306,9 @@ def first_heard(
     """By dimension of `tally_parts`, the values of `counts` with `SPREADS_FROM` mentions or more that this monitor had not heard
     in the two weeks before `start`. A monitor that had heard nothing before has no habits, and hears nothing for the first time.
     """
-    p, found = s.tally_parts, {}
+    found = {}
     for dimension, values in counts.items():
-        known = set(
-            conn.execute(
-                select(p.c.value)
-                .distinct()
-                .where(
-                    p.c.monitor_id == monitor_id,
-                    p.c.dimension == dimension,
-                    p.c.count > 0,
-                    p.c.minute >= minute_of(start - HEARD_SPAN),
-                    p.c.minute < minute_of(start),
-                )
-            ).scalars()
-        )
+        known = set(conn.execute(_known_values(), _habits_of(monitor_id, dimension, start)).scalars())
         new = sorted(
             one for one, n in values.items() if n >= SPREADS_FROM and one not in known and one not in UNTOLD
         )
@@ -273,34 +317,55 @@ def first_heard(
     return found
 
 
+@cache
+def _known_values() -> Select[str]:
+    return select(s.tally_parts.c.value).distinct().where(_heard_lately())
+
+
 def _peak(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
     """The mentions of the fullest five minutes of the clock in [start, end)."""
-    m, windows = s.matches, Counter[int]()
-    for minute, count in conn.execute(
-        select(m.c.minute, func.count()).where(within(monitor_id, start, end)).group_by(m.c.minute)
-    ):
+    windows = Counter[int]()
+    for minute, count in conn.execute(_by_minute(), span_of(monitor_id, start, end)):
         windows[minute // PEAK_MINUTES] += count
     return max(windows.values(), default=0)
+
+
+@cache
+def _by_minute() -> Select[*tuple[Any, ...]]:
+    minute = s.matches.c.minute
+    return select(minute, func.count()).where(within_a_span()).group_by(minute)
 
 
 def outlet_posts(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: Collection[str]
 ) -> list[FarVoice]:
     """The mentions in [start, end) by one of these outlets, the first post first."""
-    m, t = s.mentions, s.matches
     wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
-    found = conn.execute(
-        select(m.c.url, m.c.author_handle, t.c.source, t.c.id, t.c.reach, t.c.label, t.c.triggers)
-        .join(t, _same())
-        .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
-        .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
-        .order_by(t.c.created_at, t.c.source, t.c.id)
-    )
+    found = conn.execute(_with_an_outlet(), span_of(monitor_id, start, end))
     return [
         FarVoice(row.source, row.id, row.reach, outlet, is_against(row.label, row.triggers))
         for row in found
         for outlet in sorted({_outlet(row.url), (row.author_handle or "").lower().removeprefix("@")} & wanted)
     ]
+
+
+@cache
+def _with_an_outlet() -> Select[Any]:
+    m, t = s.mentions, s.matches
+    return (
+        select(m.c.url, m.c.author_handle, t.c.source, t.c.id, t.c.reach, t.c.label, t.c.triggers)
+        .join(t, _same())
+        .where(within_a_span(), _posted_then())
+        .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
+        .order_by(t.c.created_at, t.c.source, t.c.id)
+    )
+
+
+def _posted_then() -> ColumnElement[bool]:
+    """The condition of a mention that was posted in the span. PostgreSQL reads from it which days to search."""
+    created_at = s.mentions.c.created_at
+    start, end = (bindparam(name, type_=created_at.type) for name in ("start", "end"))
+    return and_(created_at >= start, created_at < end)
 
 
 def is_against(label: str, triggers: Collection[str]) -> bool:
@@ -343,25 +408,31 @@ def _looked_for(query: str) -> tuple[str, ...]:
 
 def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[str]:
     """Up to `TERM_TEXTS` texts, one per signature. The signature also chooses them, so the sample does not depend on order."""
+    return list(conn.execute(_sampled(), span_of(monitor_id, start, end)).scalars())
+
+
+@cache
+def _sampled() -> Select[str]:
     m, t = s.mentions, s.matches
-    found = conn.execute(
+    return (
         select(func.min(m.c.text))
         .join(t, _same())
-        .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
+        .where(within_a_span(), _posted_then())
         .group_by(t.c.signature)
         .order_by(t.c.signature)
         .limit(TERM_TEXTS)
     )
-    return [text for (text,) in found]
 
 
 def digest_of(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
     """A digest over the sorted ids of the mentions in [start, end)."""
-    m = s.matches
     digest = hashlib.blake2b(digest_size=16)
-    found = conn.execute(
-        select(m.c.source, m.c.id).where(within(monitor_id, start, end)).order_by(m.c.source, m.c.id)
-    )
-    for source, id in found:
+    for source, id in conn.execute(_keys(), span_of(monitor_id, start, end)):
         digest.update(f"{source}\x1f{id}\x1e".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+@cache
+def _keys() -> Select[str, str]:
+    m = s.matches
+    return select(m.c.source, m.c.id).where(within_a_span()).order_by(m.c.source, m.c.id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
-from processors.detection.copies import within
+from processors.detection.copies import span_of, within_a_span
 from processors.detection.evidence import is_against, outlet_posts
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import FarVoice, Reading, WindowCounts
@@ -39,13 +41,18 @@ def hear(
 
 
 def _authors(conn: Connection, monitor_id: str, start: datetime, end: datetime, least: int) -> list[FarVoice]:
-    m = s.matches
-    found = conn.execute(
-        select(m.c.source, m.c.id, m.c.reach, m.c.label, m.c.triggers)
-        .where(within(monitor_id, start, end), m.c.reach >= least)
-        .order_by(m.c.reach.desc(), m.c.source, m.c.id)
-        .limit(MOST)
-    )
+    found = conn.execute(_loudest(), span_of(monitor_id, start, end) | {"least": least})
     return [
         FarVoice(row.source, row.id, row.reach, against=is_against(row.label, row.triggers)) for row in found
     ]
+
+
+@cache
+def _loudest() -> Select[Any]:
+    m = s.matches
+    return (
+        select(m.c.source, m.c.id, m.c.reach, m.c.label, m.c.triggers)
+        .where(within_a_span(), m.c.reach >= bindparam("least"))
+        .order_by(m.c.reach.desc(), m.c.source, m.c.id)
+        .limit(MOST)
+    )

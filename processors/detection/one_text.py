@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
-from processors.detection.copies import COPIES_FROM, groups_in, stories_of, within
+from processors.detection.copies import COPIES_FROM, groups_in, span_of, stories_of, within_a_span
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.flood import in_the_hour
 from processors.signals.types import OneText, Reading, WindowCounts
@@ -56,8 +57,17 @@ def _most_told(conn: Connection, one: JudgedMonitor, start: datetime, end: datet
 
 def _people(conn: Connection, monitor_id: str, start: datetime, end: datetime, texts: Sequence[int]) -> int:
     """The authors of these texts. Items without an author count as one of each source: they are not so many people."""
+    asked = span_of(monitor_id, start, end) | {"texts": texts}
+    return sum(int(conn.execute(one, asked).scalar_one()) for one in _who_tells())
+
+
+@cache
+def _who_tells() -> tuple[Select[int], Select[int]]:
+    """The statements of `_people`: for the authors, and for the sources of items without one."""
     m = s.matches
-    here = (within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature.in_(texts))
-    named = conn.execute(select(func.count(m.c.author.distinct())).where(*here)).scalar_one()
-    nobody = select(func.count(m.c.source.distinct())).where(*here, m.c.author.is_(None))
-    return int(named + conn.execute(nobody).scalar_one())
+    told = m.c.signature.in_(bindparam("texts", expanding=True))
+    here = (within_a_span(), m.c.repost.is_(False), told)
+    return (
+        select(func.count(m.c.author.distinct())).where(*here),
+        select(func.count(m.c.source.distinct())).where(*here, m.c.author.is_(None)),
+    )

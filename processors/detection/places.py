@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, Select, bindparam, case, select
 
 from processors.detection.evidence import HEARD_SPAN, UNTOLD
 from processors.detection.nearness import near_an_alert
@@ -39,21 +41,14 @@ def hear(
 
 
 def _places(conn: Connection, monitor_id: str, dimension: str, until: datetime) -> list[TalkPlace]:
-    p = s.tally_parts
-    hour = minute_of(until - HOUR)
-    now, before = (
-        total(case((here, p.c.count), else_=0)) for here in (p.c.minute >= hour, p.c.minute < hour)
-    )
-    found = conn.execute(
-        select(p.c.value, now, before)
-        .where(
-            p.c.monitor_id == monitor_id,
-            p.c.dimension == dimension,
-            p.c.minute >= minute_of(until - HEARD_SPAN),
-            p.c.minute < minutes_until(until),
-        )
-        .group_by(p.c.value)
-    ).all()
+    asked = {
+        "monitor_id": monitor_id,
+        "dimension": dimension,
+        "from_minute": minute_of(until - HEARD_SPAN),
+        "hour": minute_of(until - HOUR),
+        "to_minute": minutes_until(until),
+    }
+    found = conn.execute(_by_place(), asked).all()
     everywhere = sum(row[2] for row in found)
     fullest = sorted(found, key=lambda row: (-row[1], row[0]))[:MOST]
     return [
@@ -61,3 +56,22 @@ def _places(conn: Connection, monitor_id: str, dimension: str, until: datetime) 
         for value, seen, usual in fullest
         if seen and value not in UNTOLD
     ]
+
+
+@cache
+def _by_place() -> Select[Any]:
+    """The statement of `_places`. Building it anew costs more than the answer."""
+    p, hour = s.tally_parts, bindparam("hour", type_=s.tally_parts.c.minute.type)
+    now, before = (
+        total(case((here, p.c.count), else_=0)) for here in (p.c.minute >= hour, p.c.minute < hour)
+    )
+    return (
+        select(p.c.value, now, before)
+        .where(
+            p.c.monitor_id == bindparam("monitor_id"),
+            p.c.dimension == bindparam("dimension"),
+            p.c.minute >= bindparam("from_minute"),
+            p.c.minute < bindparam("to_minute"),
+        )
+        .group_by(p.c.value)
+    )

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
+from processors.detection.copies import span_of, within_a_span
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import speaks
 from tocsin.store import schema as s
-from tocsin.store.mentions import HISTORY
 from tocsin.store.statements import total
 
 TRIGGER_SPAN = timedelta(hours=1)
@@ -41,25 +43,18 @@ def triggers_speak(conn: Connection, monitor_id: str, end: datetime, voices: int
 
 def people_who_said(conn: Connection, monitor_id: str, end: datetime) -> dict[str, int]:
     """The people who said a trigger in the hour up to `end`, by category. Items without an author are one voice per source."""
-    m = s.matches
-    start = end - TRIGGER_SPAN
-    found = conn.execute(
-        select(m.c.triggers, m.c.author, m.c.source).where(
-            m.c.monitor_id == monitor_id,
-            m.c.minute >= minute_of(start),
-            m.c.minute <= minute_of(end),
-            m.c.created_at >= start,
-            m.c.created_at < end,
-            m.c.triggers != [],
-            m.c.partition > HISTORY,
-            m.c.own.is_not(True),
-        )
-    )
+    found = conn.execute(_who_say(), span_of(monitor_id, end - TRIGGER_SPAN, end))
     people: dict[str, set[Voice]] = {}
     for triggers, author, source in found:
         for category in triggers:
             people.setdefault(category, set()).add(source if author is None else author)
     return {category: len(who) for category, who in sorted(people.items())}
+
+
+@cache
+def _who_say() -> Select[Any]:
+    m = s.matches
+    return select(m.c.triggers, m.c.author, m.c.source).where(within_a_span(), m.c.triggers != [])
 
 
 def usual_people(conn: Connection, monitor_id: str, end: datetime, said: Mapping[str, int]) -> dict[str, int]:
@@ -70,21 +65,7 @@ def usual_people(conn: Connection, monitor_id: str, end: datetime, said: Mapping
     last = minute_of(end) - DAY_MINUTES
     if not said or not _any_usual(conn, monitor_id, last):
         return {}
-    m, t = s.matches, s.tallies
-    said_at = select(t.c.minute).where(
-        t.c.monitor_id == monitor_id,
-        t.c.minute >= last - DAYS * DAY_MINUTES,
-        t.c.minute < last,
-        t.c.triggered > 0,
-    )
-    found = conn.execute(
-        select(m.c.minute, m.c.triggers, m.c.author, m.c.source).where(
-            m.c.monitor_id == monitor_id,
-            m.c.minute.in_(said_at),
-            m.c.triggers != [],
-            m.c.own.is_not(True),
-        )
-    )
+    found = conn.execute(_who_said_before(), _usual_days(monitor_id, last))
     hours: dict[str, dict[int, set[Voice]]] = {}
     for minute, triggers, author, source in found:
         for category in triggers:
@@ -97,6 +78,34 @@ def usual_people(conn: Connection, monitor_id: str, end: datetime, said: Mapping
         for category, by_hour in sorted(hours.items())
     }
     return {category: people for category, people in usual.items() if people}
+
+
+@cache
+def _who_said_before() -> Select[Any]:
+    m = s.matches
+    said_at = select(s.tallies.c.minute).where(*_triggered())
+    return select(m.c.minute, m.c.triggers, m.c.author, m.c.source).where(
+        m.c.monitor_id == bindparam("monitor_id"),
+        m.c.minute.in_(said_at),
+        m.c.triggers != [],
+        m.c.own.is_not(True),
+    )
+
+
+def _usual_days(monitor_id: str, last: int) -> dict[str, Any]:
+    """The values of the parameters of `_triggered`: the days that tell what is usual end before the minute `last`."""
+    return {"monitor_id": monitor_id, "from_minute": last - DAYS * DAY_MINUTES, "last": last}
+
+
+def _triggered() -> tuple[ColumnElement[bool], ...]:
+    """The conditions of a tally of this monitor in the usual days with any trigger."""
+    t = s.tallies
+    return (
+        t.c.monitor_id == bindparam("monitor_id"),
+        t.c.minute >= bindparam("from_minute"),
+        t.c.minute < bindparam("last"),
+        t.c.triggered > 0,
+    )
 
 
 def unusual(said: Mapping[str, int], usual: Mapping[str, int]) -> dict[str, int]:
@@ -121,26 +130,25 @@ def _lower_median(values: Sequence[int]) -> int:
 
 def _any_usual(conn: Connection, monitor_id: str, last: int) -> bool:
     """Whether mentions with any trigger came on most of the days that are known."""
-    t = s.tallies
-    hour = (last - 1 - t.c.minute) // 60
-    found = conn.execute(
-        select(hour.label("hour"), total(t.c.triggered))
-        .where(
-            t.c.monitor_id == monitor_id,
-            t.c.minute >= last - DAYS * DAY_MINUTES,
-            t.c.minute < last,
-            t.c.triggered > 0,
-        )
-        .group_by("hour")
-    )
+    found = conn.execute(_triggered_by_hour(), _usual_days(monitor_id, last))
     hours = {int(one.hour): int(one[1]) for one in found}
     return bool(hours) and busiest_of_a_usual_day(hours, _days_known(conn, monitor_id, last)) > 0
 
 
+@cache
+def _triggered_by_hour() -> Select[Any]:
+    t = s.tallies
+    hour = (bindparam("last", type_=t.c.minute.type) - 1 - t.c.minute) // 60
+    return select(hour.label("hour"), total(t.c.triggered)).where(*_triggered()).group_by("hour")
+
+
 def _days_known(conn: Connection, monitor_id: str, last: int) -> int:
     """The whole days before the minute `last` since the monitor's first mention, at most `DAYS`."""
-    t = s.tallies
-    first = conn.execute(
-        select(func.min(t.c.minute)).where(t.c.monitor_id == monitor_id, t.c.count > 0)
-    ).scalar_one()
+    first = conn.execute(_first_minute(), {"monitor_id": monitor_id}).scalar_one()
     return 0 if first is None else max(0, min(DAYS, (last - int(first)) // DAY_MINUTES))
+
+
+@cache
+def _first_minute() -> Select[int]:
+    t = s.tallies
+    return select(func.min(t.c.minute)).where(t.c.monitor_id == bindparam("monitor_id"), t.c.count > 0)
