@@ -27,7 +27,7 @@ Train = Callable[[Sequence[str]], None]
 
 def kept_classes(cache: Path, java: str, class_path: str, train: Train) -> list[str]:
     """Java's options that use the kept classes; none where there are none. The first call on a machine makes the classes."""
-    which = hashlib.sha256(f"{java} {Path(java).stat().st_mtime_ns}\n{class_path}".encode()).hexdigest()[:16]
+    which = hashlib.sha256(f"{_release(Path(java))}\n{class_path}".encode()).hexdigest()[:16]
     kept, failed = cache / f"classes-{which}.aot", cache / f"classes-{which}.failed"
     try:
         if not kept.exists() and not failed.exists():
@@ -38,6 +38,13 @@ def kept_classes(cache: Path, java: str, class_path: str, train: Train) -> list[
     except OSError:  # a folder that cannot be written: nothing is kept
         return []
     return [f"-XX:AOTCache={kept}", *CLASSES_ALONE] if kept.exists() else []
+
+
+def _release(java: Path) -> str:
+    """A text that tells one Java from another, wherever it is installed: each new environment brings the same Java anew."""
+    home = java.parents[1]
+    sizes = [(home / name).stat().st_size for name in ("lib/modules", "lib/server/libjvm.so")]
+    return f"{(home / 'release').read_text()}{sizes}"
 
 
 def _make(kept: Path, failed: Path, train: Train) -> None:

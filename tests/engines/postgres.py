@@ -22,6 +22,8 @@ from psycopg import sql
 
 from tests.engines import EnginesUnavailable, free_port
 from tests.engines.guard import GUARD
+from tests.engines.initialised import initialise
+from tests.engines.jars import cache_folder
 
 START_WITHIN_S = 60.0
 # PostgreSQL refuses to run as root. The first of these users that exists runs it.
@@ -36,14 +38,13 @@ PROGRAMS = Path("pginstall/bin")
 class Postgres:
     """A running server. `database()` makes a new, empty database and gives the URL that `--store` takes."""
 
-    def __init__(
-        self, room: Path, port: int, binaries: Path, run: Mapping[str, Any], passwords: tuple[str, str]
-    ) -> None:
+    def __init__(self, room: Path, port: int, binaries: Path, run: Mapping[str, Any], password: str) -> None:
+        """`password` is the superuser's until `set_passwords` has set others."""
         self.room = room
         self.port = port
         self._binaries = binaries
         self._run = run
-        self._admin, self._password = passwords
+        self._admin, self._password = password, ""
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
 
@@ -65,6 +66,18 @@ class Postgres:
                 return
             time.sleep(0.05)
         raise EnginesUnavailable(f"PostgreSQL did not start: {self.last_words()}")
+
+    def set_passwords(self) -> None:
+        """Make the role of the databases' owner, and give it and the superuser passwords that no other server has."""
+        admin, password = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        with self.admin() as conn:
+            conn.execute(
+                sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER PASSWORD {}").format(
+                    sql.Identifier(ROLE), sql.Literal(password)
+                )
+            )
+            conn.execute(sql.SQL("ALTER ROLE admin PASSWORD {}").format(sql.Literal(admin)))
+        self._admin, self._password = admin, password
 
     @property
     def running(self) -> bool:
@@ -168,28 +181,7 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
     try:
         run = _as_somebody_else(room)
         binaries = _binaries(run)
-        passwords = (secrets.token_urlsafe(16), secrets.token_urlsafe(16))
-        (room / "password").write_text(passwords[0])
-        (room / "password").chmod(0o600)
-        if "user" in run:
-            os.chown(room / "password", run["user"], run["group"])
-        _must(
-            [
-                str(binaries / "initdb"),
-                *(
-                    "-D",
-                    str(room / "data"),
-                    "-U",
-                    "admin",
-                    "-A",
-                    "scram-sha-256",
-                    "--pwfile",
-                    str(room / "password"),
-                ),
-                *("-E", "UTF8", "--no-locale", "--no-sync", "-c", CHEAP_PASSWORDS),
-            ],
-            run,
-        )
+        kept = _new_files(room / "data", binaries, run)
         port = free_port()
         configured = {
             "port": str(port),
@@ -202,18 +194,33 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
         } | dict(settings or {})
         with (room / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in configured.items())
-        made = Postgres(room, port, binaries, run, passwords)
+        made = Postgres(room, port, binaries, run, kept)
         made.start()
     except BaseException:
         shutil.rmtree(room, ignore_errors=True)
         raise
-    with made.admin() as conn:
-        conn.execute(
-            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER PASSWORD {}").format(
-                sql.Identifier(ROLE), sql.Literal(passwords[1])
-            )
-        )
+    made.set_passwords()
     return made
+
+
+def _new_files(data: Path, binaries: Path, run: Mapping[str, Any]) -> str:
+    """Make `data` the files of a new server. Returns the password of its superuser."""
+    options = (
+        *("-U", "admin", "-A", "scram-sha-256"),
+        *("-E", "UTF8", "--no-locale", "--no-sync", "-c", CHEAP_PASSWORDS),
+    )
+
+    def make(folder: Path, password: str) -> None:
+        file = folder.with_name("password")
+        file.touch(mode=0o600)
+        file.write_text(password)
+        if "user" in run:
+            os.chown(file, run["user"], run["group"])
+        _must([str(binaries / "initdb"), "-D", str(folder), "--pwfile", str(file), *options], run)
+        file.unlink()
+
+    release = _must([str(binaries / "initdb"), "--version"], run)
+    return initialise(data, cache_folder(), (release, str(run.get("user")), *options), make)
 
 
 def postgres_at_hand() -> None:
@@ -297,9 +304,12 @@ def _state_and_parent(stat: Path) -> tuple[str, str]:
     return state, parent
 
 
-def _must(command: Sequence[str], run: Mapping[str, Any]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **run)
+def _must(command: Sequence[str], run: Mapping[str, Any]) -> str:
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, **run
+    )
     if done.returncode:
         raise EnginesUnavailable(
             f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-300:]}"
         )
+    return done.stdout

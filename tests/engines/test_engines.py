@@ -49,6 +49,19 @@ def test_a_wrong_password_is_refused(postgres: Postgres) -> None:
         psycopg.connect(url)
 
 
+@pytest.mark.engines("postgres")
+def test_two_servers_share_no_password(postgres: Postgres) -> None:
+    with start_postgres() as other:
+        url, foreign = other.database(), postgres.database()
+        assert url.rpartition("@")[0] != foreign.rpartition("@")[0]
+        for passwords, server in ((postgres, other), (other, postgres)):
+            environment = passwords.environment() | {"PGPORT": str(server.port)}
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(
+                    f"postgresql://admin:{environment['PGPASSWORD']}@127.0.0.1:{server.port}/postgres"
+                )
+
+
 def test_nothing_listens_beyond_loopback(kafka: Cluster, postgres: Postgres) -> None:
     outside = _address_of_this_machine()
     if outside is None:
