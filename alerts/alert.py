@@ -170,11 +170,10 @@ def exists(conn: Connection, id: str) -> bool:
 
 
 def lately_resolved(conn: Connection, fingerprint: str, now: datetime, within: timedelta) -> Alert | None:
-    """The last alert of this fingerprint, if it was resolved (not suppressed) less than `within` ago."""
+    """The last alert of this fingerprint that was not suppressed, if it was resolved less than `within` ago."""
     a = s.alerts
-    row = conn.execute(
-        select(a).where(a.c.fingerprint == fingerprint).order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(1)
-    ).one_or_none()
+    told = select(a).where(a.c.fingerprint == fingerprint, a.c.status != states.SUPPRESSED)
+    row = conn.execute(told.order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(1)).one_or_none()
     if row is None or row.status != states.RESOLVED or row.merged_into or row.resolved_at < now - within:
         return None
     return from_row(row)

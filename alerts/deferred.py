@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
+from alerts.directory import monitor_facts
 from tocsin.core.clock import passed
 from tocsin.core.errors import Conflict, StoreUnavailable
+from tocsin.store import schema as s
 
 T = TypeVar("T")
 
@@ -39,6 +41,8 @@ class Failure:
     at: datetime
     wait: timedelta
     error: str
+    name: str
+    """The story for a reader: its monitor, and the kind of its signals."""
 
 
 @dataclass(slots=True)
@@ -63,8 +67,10 @@ class Deferred:
         """The stories that are deferred, in words; None: there are none."""
         if not self._stories:
             return None
-        story, failure = next(iter(self._stories.items()))
-        return f"{len(self._stories)} stories cannot be handled and wait, such as {story}: {failure.error}"
+        first, *others = self._stories.values()
+        if not others:
+            return f"the story {first.name} cannot be handled and waits: {first.error}"
+        return f"{len(self._stories)} stories cannot be handled and wait, such as {first.name}: {first.error}"
 
     def attempt(self, conn: Connection, story: str, now: datetime, work: Callable[[], T]) -> T | None:
         """The result of `work`. Where `work` fails, everything that it wrote is undone, the story is deferred, and the result is
@@ -78,14 +84,32 @@ class Deferred:
         except Exception as error:
             if len(self._stories) >= MOST and story not in self._stories:
                 raise
-            self._defer(story, now, error)
+            self._defer(story, _name(conn, story), now, error)
             return None
         self._stories.pop(story, None)
         return done
 
-    def _defer(self, story: str, now: datetime, error: Exception) -> None:
+    def _defer(self, story: str, name: str, now: datetime, error: Exception) -> None:
         before = self._stories.get(story)
         times = before.times + 1 if before else 1
         wait = WAITS[min(times, len(WAITS)) - 1]
-        self._stories[story] = Failure(times, now, wait, f"{type(error).__name__}: {error}"[:200])
-        log.exception("a story is deferred", story=story, times=times, again_after_s=wait.total_seconds())
+        self._stories[story] = Failure(times, now, wait, f"{type(error).__name__}: {error}"[:200], name)
+        log.exception(
+            "a story is deferred", story=story, name=name, times=times, again_after_s=wait.total_seconds()
+        )
+
+
+def _name(conn: Connection, story: str) -> str:
+    """The story for a reader. A story is the fingerprint of signals, or the id of an escalation."""
+    signals, alerts, escalations = s.signals.c, s.alerts.c, s.escalations.c
+    by_fingerprint = select(signals.monitor_id, signals.kind).where(signals.fingerprint == story)
+    by_escalation = (
+        select(alerts.monitor_id, alerts.kind)
+        .join(s.escalations, escalations.alert_id == alerts.id)
+        .where(escalations.id == story)
+    )
+    for query in (by_fingerprint, by_escalation):
+        found = conn.execute(query.limit(1)).first()
+        if found is not None:
+            return f"{monitor_facts(conn, found.monitor_id).name} ({found.kind})"
+    return story

@@ -45,7 +45,7 @@ class StepResult:
 
 
 def step(turn: Turn, limit: int | None = None) -> StepResult:
-    """Handle signals in their order, then whatever is due at the turn's time.
+    """Handle signals in their order, then whatever is due at the turn's time, apart from the stories whose signals still wait.
 
     `limit` bounds how many of each are taken, so that a live transaction ends soon; a replay leaves it out.
     """
@@ -60,9 +60,18 @@ def step(turn: Turn, limit: int | None = None) -> StepResult:
             outcome = turn.attempt(row.fingerprint, partial(_handle, turn, row))
             became[outcome or DEFERRED] += 1
             stopped |= set() if outcome else {row.fingerprint}
-    done = on_clock.run(turn, most)
-    full = len(rows) >= most or any(count >= most for count in done.values())
-    return StepResult(dict(became), done, full)
+    cut = len(rows) >= most
+    done = on_clock.run(turn.leaving(_behind(turn.conn)) if cut else turn, most)
+    return StepResult(dict(became), done, cut or any(count >= most for count in done.values()))
+
+
+def _behind(conn: Connection) -> Sequence[str]:
+    """The stories with an alert and signals that wait for a later step. Their calm may be among these signals, so time brings
+    nothing about for them yet: nobody is woken for what is over.
+    """
+    a = s.alerts.c
+    stories = select(a.live).join(_signals, _c.fingerprint == a.live)
+    return conn.scalars(stories.where(a.live > "", _c.handled_at.is_(None)).distinct()).all()
 
 
 def _handle(turn: Turn, signal: Row[Any]) -> str:

@@ -202,13 +202,20 @@ def _take(turn: Turn, due: Due, row: Row[Any]) -> None:
 
 
 def _channels_are_back(turn: Turn) -> int:
-    """Ring on each channel that works again what nobody has answered, once. Returns how many alerts rang."""
-    rang = 0
+    """Ring on each channel that works again what nobody has answered, once; a story that waits rings when its turn comes.
+    Returns how many alerts rang.
+    """
+    rang, passed_over = 0, set(turn.passed_over)
     for outage in outages.back(turn.conn):
+        left = []
         for alert_id, people in outages.waiting(turn.conn, outage).items():
             alert = get(turn.conn, alert_id)
-            rang += bool(turn.attempt(alert.fingerprint, partial(_ring_again, turn, alert, outage, people)))
-        outages.end(turn.conn, outage)
+            ring = partial(_ring_again, turn, alert, outage, people)
+            waits = alert.fingerprint in passed_over
+            done = None if waits else turn.attempt(alert.fingerprint, ring)
+            rang += bool(done)
+            left += [alert_id] if done is None else []
+        outages.end(turn.conn, outage, left)
     return rang
 
 
@@ -234,7 +241,7 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
         held.changed(conn)
         or announcements.due(conn, now)
         or bool(waiting_now(conn, now, passed_over))
-        or bool(outages.back(conn))
+        or outages.to_ring(conn, passed_over)
     )
 
 

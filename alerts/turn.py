@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -50,6 +50,7 @@ class Turn:
     now: datetime
     actor: Actor
     _turns: Turns
+    _behind: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -72,10 +73,14 @@ class Turn:
 
     @property
     def passed_over(self) -> list[str]:
-        """The stories that are deferred at the turn's time."""
+        """The stories that are deferred at the turn's time, or left as they are in it."""
         deferred = self._turns.deferred
-        return [] if deferred is None else deferred.waiting(self.now)
+        return [*self._behind, *(() if deferred is None else deferred.waiting(self.now))]
+
+    def leaving(self, stories: Iterable[str]) -> Turn:
+        """The same turn, which leaves these stories as they are."""
+        return replace(self, _behind=(*self._behind, *stories))
 
     def by(self, actor: Actor) -> Turn:
         """The same turn by another actor."""
-        return Turn(self.conn, self.now, actor, self._turns)
+        return replace(self, actor=actor)

@@ -34,13 +34,17 @@ _a, _n = s.alerts.c, s.notices.c
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A channel that is away. `works_at`: a notice has got through since; the engine has not rung on it yet."""
+    """A channel that is away. `works_at`: a notice has got through since; the engine has not rung on it yet.
+
+    `left`: the alerts that it still has to ring for, where it has rung for all others.
+    """
 
     key: str
     channel: str
     since: datetime
     probe_at: datetime
     works_at: datetime | None = None
+    left: tuple[str, ...] = ()
 
 
 def key_of(channel: str, target: Mapping[str, Any]) -> str:
@@ -58,7 +62,7 @@ def begin(conn: Connection, channel: str, target: Mapping[str, Any], now: dateti
     key = key_of(channel, target)
     found = meta.get(conn, key)
     before = _read(found) if found is not None else Outage(key, channel, now, now + PROBE)
-    _write(conn, replace(before, works_at=None))
+    _write(conn, replace(before, works_at=None, left=()))
 
 
 def works(conn: Connection, channel: str, target: Mapping[str, Any], now: datetime) -> None:
@@ -68,14 +72,27 @@ def works(conn: Connection, channel: str, target: Mapping[str, Any], now: dateti
         _write(conn, replace(_read(found), works_at=now))
 
 
-def end(conn: Connection, outage: Outage) -> None:
-    """The outage is over."""
-    meta.forget(conn, outage.key)
+def end(conn: Connection, outage: Outage, left: Collection[str] = ()) -> None:
+    """The outage is over, but for the alerts that are `left`: the engine rings for them later."""
+    if left:
+        _write(conn, replace(outage, left=tuple(left)))
+    else:
+        meta.forget(conn, outage.key)
 
 
 def back(conn: Connection) -> list[Outage]:
     """The outages whose channel works again."""
     return [one for one in standing(conn) if one.works_at is not None]
+
+
+def to_ring(conn: Connection, passed_over: Collection[str] = ()) -> bool:
+    """Whether the engine has to ring on a channel that works again, for more than the stories `passed_over`."""
+    return any(not one.left or _others(conn, one.left, passed_over) for one in back(conn))
+
+
+def _others(conn: Connection, alerts: Collection[str], passed_over: Collection[str]) -> bool:
+    others = select(_a.id).where(_a.id.in_(alerts), _a.fingerprint.not_in(passed_over))
+    return conn.execute(others.limit(1)).first() is not None
 
 
 def away(conn: Connection) -> list[Outage]:
@@ -137,6 +154,8 @@ def waiting(conn: Connection, outage: Outage) -> dict[str, tuple[str, ...]]:
     for row in lost(conn, outage):
         if not _reached_since(conn, outage, row):
             found.setdefault(row.alert_id, {})[row.person] = None
+    if outage.left:
+        found = {alert_id: people for alert_id, people in found.items() if alert_id in outage.left}
     return {alert_id: tuple(people) for alert_id, people in found.items()}
 
 
@@ -163,7 +182,10 @@ def _read(value: str) -> Outage:
     times = {
         name: datetime.fromisoformat(found[name]) for name in ("since", "probe_at", "works_at") if found[name]
     }
-    return Outage(found["key"], found["channel"], times["since"], times["probe_at"], times.get("works_at"))
+    left = tuple(found.get("left", ()))
+    return Outage(
+        found["key"], found["channel"], times["since"], times["probe_at"], times.get("works_at"), left
+    )
 
 
 def _write(conn: Connection, outage: Outage) -> None:

@@ -43,4 +43,5 @@ def play(scene: Scene, line: Line, **duration: float) -> None:
 
 def _anything(scene: Scene) -> bool:
     with scene.store.read() as conn:
-        return anything_due(conn, scene.now) or due(conn, scene.now)
+        passed_over = scene.turn(conn).passed_over
+        return anything_due(conn, scene.now, passed_over) or due(conn, scene.now)

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from alerts import auditor
 from alerts.deferred import WAITS
 from alerts.engine import step
-from alerts.worker import AlertsWorker
+from alerts.worker import BATCH, AlertsWorker
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import Scene, write_signal
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
@@ -136,7 +136,7 @@ def test_one_story_that_cannot_be_handled_waits_alone(scene: Scene, monkeypatch:
     with scene.store.read() as conn:
         reported = conn.execute(s.health.select()).one()
         waiting = auditor.signals_not_handled(conn, scene.now + timedelta(minutes=3))
-    assert reported.state == "degraded" and fingerprint(scene.monitor, VOLUME) in reported.detail["reason"]
+    assert reported.state == "degraded" and "the story Lumo (volume)" in reported.detail["reason"]
     assert [(one.object, "6 signals" in one.text) for one in waiting] == [
         (fingerprint(scene.monitor, VOLUME), True)
     ]
@@ -162,6 +162,26 @@ def test_a_story_that_was_deferred_is_tried_again_in_its_order(scene: Scene) -> 
     assert [row.handled_at is not None for row in signals(scene)] == [True, True]
     with scene.store.read() as conn:
         assert conn.execute(s.health.select()).one().state == "ok"
+
+
+def test_after_a_time_away_nobody_is_woken_for_what_is_over_and_others_ring_meanwhile(scene: Scene) -> None:
+    worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
+    other = scene.define(Monitor(name="Velora", query="velora"))
+    for _ in range(BATCH):
+        scene.signal("over", **ESCALATE)
+        scene.clock.advance(timedelta(minutes=5))
+    ring(scene, other)
+    scene.clock.advance(timedelta(minutes=5))
+    scene.signal("calm", score=0.1, ratio=1.0, windows_over=0)
+    worker.work()
+    assert scene.paged() == [], "the calm of this story still waits"
+    while worker.work():
+        pass
+    assert {one.monitor: one.calmed_at is not None for one in scene.alerts()} == {
+        "Lumo": True,
+        "Velora": False,
+    }
+    assert [(one.person, "Velora" in one.subject) for one in scene.notices()] == [("ada", True)]
 
 
 def test_a_story_that_was_settled_otherwise_is_no_trouble_any_more(scene: Scene) -> None:

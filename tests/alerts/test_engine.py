@@ -216,34 +216,6 @@ def test_over_again_resumes_the_ladder_where_it_stood(scene: Scene) -> None:
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
 
 
-def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new_alert(scene: Scene) -> None:
-    scene.over(**ESCALATE)
-    first = scene.alert().id
-    with scene.write() as conn:
-        act(scene.turn(conn, ADA), actions.resolve, first)
-    scene.clock.advance(timedelta(hours=5))
-    scene.over(windows_over=1)
-    assert scene.alert().status == "resolved"
-    scene.over(**ESCALATE, score=5.0)
-    assert (scene.alert().id, scene.alert().status) == (first, "firing")
-    with scene.write() as conn:
-        act(scene.turn(conn, ADA), actions.resolve, first)
-    scene.clock.advance(timedelta(hours=7))
-    scene.over(**ESCALATE)
-    assert scene.alert().id != first
-
-
-def test_an_old_calm_alert_that_nobody_looked_at_does_not_hide_a_new_story(scene: Scene) -> None:
-    scene.over(**ESCALATE)
-    first = scene.alert().id
-    scene.calm()
-    scene.clock.advance(timedelta(hours=7))
-    scene.over(**ESCALATE)
-    old, new = scene.alerts()
-    assert (old.id, old.status) == (first, "resolved") and "never acknowledged" in (old.reason or "")
-    assert new.status == "firing" and [kind for _, kind, _ in scene.paged()] == ["page", "page"]
-
-
 def test_a_silence_suppresses_visibly_and_a_crisis_breaks_it(scene: Scene) -> None:
     hours = timedelta(hours=2)
     scene.define(

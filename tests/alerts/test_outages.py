@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from alerts import actions
+from alerts import actions, on_clock
 from alerts.apply import act
+from alerts.deferred import Deferred
 from alerts.notifiers.port import Notice, Outcome
 from alerts.outbox import outages
 from alerts.outbox.deliver import deliver_due
@@ -195,6 +197,29 @@ def test_an_answer_ends_the_waiting_for_the_channel(scene: Scene) -> None:
     line.away.clear()
     play(scene, line, minutes=5)
     assert len(line.tried) == tried and line.rang == []
+    with scene.store.read() as conn:
+        assert outages.standing(conn) == []
+
+
+@pytest.mark.slow("plays ten minutes in steps of five seconds")
+def test_a_story_that_cannot_be_handled_when_the_channel_is_back_rings_when_it_is_tried_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(scene.clock, ["email"])
+    scene.turns.deferred = Deferred()
+    scene.over(**ESCALATE)
+    play(scene, line, minutes=10)
+
+    def broken(*_: Any) -> bool:
+        raise ValueError("its facts cannot be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(on_clock, "_ring_again", broken)
+        line.away.clear()
+        play(scene, line, minutes=1)
+        assert len(line.rang) == 1, "the notice that found the channel back"
+    play(scene, line, minutes=2)
+    assert sorted(people(line.rang)) == ["ada", "ben", "pia"]
     with scene.store.read() as conn:
         assert outages.standing(conn) == []
 

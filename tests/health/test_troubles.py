@@ -79,7 +79,8 @@ TOLD: Final = (
     "cannot use /data/store.db as a store: [Errno 13] Permission denied: '/data'; check the folder's rights and space",
     "half of the 1024 bytes that the stream may keep is unread: try again when processing caught up",
     "OSError: [Errno 28] No space left on device",
-    "1 stories cannot be handled and wait, such as fp_1: KeyError: 'x'",
+    "the story Lumo (volume) cannot be handled and waits: KeyError: 'x'",
+    "2 stories cannot be handled and wait, such as Lumo (volume): KeyError: 'x'",
     "ada cannot be reached by webhook: the environment has no TOKEN",
     "alerts fails: the store /data/store.db cannot be used just now: database is locked",
 )

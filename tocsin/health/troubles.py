@@ -82,6 +82,7 @@ STREAM: Final = (
     "cannot use {where} as a stream: {error}; {advice}",
 )
 WORK: Final = (
+    "the story {story} cannot be handled and waits: {error}",
     "{n} stories cannot be handled and wait, such as {story}: {error}",
     "{n} records wait to be read: what is shown lags behind",
     "the fuse has blown: {n} of {of} lines of the records from {place} on are no mentions that this version can read, and nothing"
