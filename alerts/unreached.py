@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, case, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from alerts import states
 from alerts.directory import NOBODY
@@ -28,6 +28,30 @@ LATELY_IN_A_CRISIS: Final = timedelta(hours=1)
 """The same for SEV1 and SEV2: short, because every page of the site asks."""
 
 _a, _n = s.alerts.c, s.notices.c
+# Both made once: every page of the site asks them.
+_WITH_LOST_NOTICES: Final = (
+    select(_a.id, _a.monitor, _a.severity, _a.opened_at, func.max(_n.created_at).label("lost"))
+    .join(s.notices, _n.alert_id == _a.id)
+    .where(
+        or_(_n.status.in_(queue.LOST), and_(_n.status == queue.SENT, _n.person_id == NOBODY.id)),
+        _n.due_at > bindparam("since", type_=_n.due_at.type),
+        *queue.ASKED,
+        _a.live > "",
+        _a.status == states.FIRING,
+        _a.calmed_at.is_(None),
+        _a.severity <= bindparam("mildest"),
+    )
+    .group_by(_a.id, _a.monitor, _a.severity, _a.opened_at)
+    .order_by(_a.severity, _a.opened_at, _a.id)
+    .limit(50)
+)
+# A case, and not a condition: the engine must look for the alerts, not for every notice that was ever sent.
+_ARRIVED: Final = case((and_(_n.status == queue.SENT, _n.person_id != NOBODY.id), _n.ended_at))
+_REACHED_AT: Final = (
+    select(_n.alert_id, func.max(_ARRIVED, type_=_n.ended_at.type).label("at"))
+    .where(_n.alert_id.in_(bindparam("alert_ids", expanding=True)), *queue.ASKED)
+    .group_by(_n.alert_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +77,7 @@ class Unreached:
 def unreached(conn: Connection, now: datetime, mildest: int = CRISES) -> list[Unreached]:
     """The alerts that ask for an answer and reach nobody, down to the severity `mildest`; the worst and oldest first."""
     rows = _with_lost_notices(conn, now, mildest)
-    reached = _reached_at(conn, [row.id for row in rows])
+    reached = _reached_at(conn, [row.id for row in rows]) if rows else {}
     return [
         _unreached(conn, row, reached.get(row.id))
         for row in rows
@@ -101,25 +125,14 @@ def _unreached(conn: Connection, row: Row[Any], reached_at: datetime | None) -> 
 
 
 def _with_lost_notices(conn: Connection, now: datetime, mildest: int) -> Sequence[Row[Any]]:
-    lost = or_(_n.status.in_(queue.LOST), and_(_n.status == queue.SENT, _n.person_id == NOBODY.id))
     lately = LATELY if mildest > CRISES else LATELY_IN_A_CRISIS
-    firing = (_a.live > "", _a.status == states.FIRING, _a.calmed_at.is_(None), _a.severity <= mildest)
-    query = (
-        select(_a.id, _a.monitor, _a.severity, _a.opened_at, func.max(_n.created_at).label("lost"))
-        .join(s.notices, _n.alert_id == _a.id)
-        .where(lost, _n.due_at > now - lately, *queue.ASKED, *firing)
-        .group_by(_a.id, _a.monitor, _a.severity, _a.opened_at)
-    )
-    return list(conn.execute(query.order_by(_a.severity, _a.opened_at, _a.id).limit(50)))
+    return list(conn.execute(_WITH_LOST_NOTICES, {"since": now - lately, "mildest": mildest}))
 
 
 def _reached_at(conn: Connection, alert_ids: Sequence[str]) -> dict[str, datetime]:
     """The time at which each of these alerts last reached somebody. An alert that never did is left out."""
-    # A case, and not a condition: the engine must look for the alerts, not for every notice that was ever sent.
-    arrived = case((and_(_n.status == queue.SENT, _n.person_id != NOBODY.id), _n.ended_at))
-    last = func.max(arrived, type_=_n.ended_at.type)
-    query = select(_n.alert_id, last.label("at")).where(_n.alert_id.in_(alert_ids), *queue.ASKED)
-    return {row.alert_id: row.at for row in conn.execute(query.group_by(_n.alert_id)) if row.at is not None}
+    rows = conn.execute(_REACHED_AT, {"alert_ids": alert_ids})
+    return {row.alert_id: row.at for row in rows if row.at is not None}
 
 
 def _too_long_ago(row: Row[Any], reached_at: datetime) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, or_, select
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
@@ -40,6 +40,34 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 SUPPRESSED_FOR: Final = timedelta(hours=72)
 """The time that a suppressed alert that is over still stands among the suppressed ones."""
 
+_a = s.alerts.c
+# This form, and not "is not null", lets the engine use the index.
+_NOT_OVER: Final = _a.live > ""
+_BY_NEED: Final = (
+    case((and_(_a.status == states.FIRING, _a.calmed_at.is_(None)), 0), else_=1),
+    _a.severity,
+    _a.opened_at,
+    _a.id,
+)
+# Made once, like the two below: the overview, and every live page, asks them.
+# The ids first: rows are large, and sorting all of them costs more than reading those that are shown.
+_GOING_ON: Final = (
+    select(s.alerts, last_hold())
+    .where(_a.id.in_(select(_a.id).where(_NOT_OVER).order_by(*_BY_NEED).limit(SHOWN)))
+    .order_by(*_BY_NEED)
+)
+_SUPPRESSED_LATELY: Final = (
+    select(s.alerts)
+    .where(
+        _a.live.is_(None),
+        _a.opened_at >= bindparam("since", type_=_a.opened_at.type),
+        _a.status == states.SUPPRESSED,
+    )
+    .order_by(_a.opened_at.desc(), _a.id)
+    .limit(50)
+)
+_HOW_MANY: Final = select(func.count()).select_from(s.alerts).where(_NOT_OVER)
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -68,24 +96,12 @@ class StandingAlerts:
 
 def standing(conn: Connection, now: datetime) -> StandingAlerts:
     """A few queries, whatever the number of alerts. Shows `SHOWN` that are not over and 50 suppressed ones at most."""
-    a = s.alerts
-    # This form, and not "is not null", lets the engine use the index.
-    live = a.c.live > ""
-    unanswered = and_(a.c.status == states.FIRING, a.c.calmed_at.is_(None))
-    need = (case((unanswered, 0), else_=1), a.c.severity, a.c.opened_at, a.c.id)
-    # The ids first: rows are large, and sorting all of them costs more than reading those that are shown.
-    first = select(a.c.id).where(live).order_by(*need).limit(SHOWN)
-    going_on = select(a, last_hold()).where(a.c.id.in_(first)).order_by(*need)
-    lately = (
-        select(a)
-        .where(a.c.live.is_(None), a.c.opened_at >= now - SUPPRESSED_FOR, a.c.status == states.SUPPRESSED)
-        .order_by(a.c.opened_at.desc(), a.c.id)
-    )
-    shown, holders = read_held(conn, conn.execute(going_on).all())
-    found = sorted_by_need(shown, [from_row(row) for row in conn.execute(lately.limit(50))])
+    shown, holders = read_held(conn, conn.execute(_GOING_ON).all())
+    lately = conn.execute(_SUPPRESSED_LATELY, {"since": now - SUPPRESSED_FOR})
+    found = sorted_by_need(shown, [from_row(row) for row in lately])
     if len(shown) < SHOWN:
         return replace(found, holders=holders)
-    count = conn.execute(select(func.count()).select_from(a).where(live)).scalar_one()
+    count = conn.execute(_HOW_MANY).scalar_one()
     return replace(found, left_out=count - SHOWN, holders=holders)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from api.auth.principal import Principal
 from api.auth.rules import IN_ADDRESSES, SCOPES
@@ -18,6 +18,11 @@ from tocsin.definitions.models import Role
 from tocsin.store import schema as s
 
 PREFIX = "tcs_"
+
+# Made once: every request with a key asks it.
+_OF_TOKEN: Final = select(s.api_keys).where(
+    s.api_keys.c.token_hash == bindparam("hashed"), s.api_keys.c.revoked_at.is_(None)
+)
 
 
 def create_key(
@@ -80,10 +85,7 @@ def create_key(
 
 def principal_of_key(conn: Connection, token: str) -> Principal | None:
     """The principal of this key; None when the key is unknown or revoked."""
-    k = s.api_keys
-    row = conn.execute(
-        select(k).where(k.c.token_hash == hash_token(token), k.c.revoked_at.is_(None))
-    ).one_or_none()
+    row = conn.execute(_OF_TOKEN, {"hashed": hash_token(token)}).one_or_none()
     if row is None:
         return None
     return Principal("key", row.id, row.name, Role(row.role), frozenset(row.scopes) or None, row.source)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from api.auth.principal import Principal
 from tocsin.access.links import hash_token, new_token
@@ -36,6 +36,18 @@ SYSTEMS = (
     ("Windows", "Windows"),
     ("Mac OS", "macOS"),
     ("Linux", "Linux"),
+)
+
+_t, _people = s.sessions.c, living("person")
+# Made once: every request of a browser asks it.
+_OF_TOKEN: Final = (
+    select(_t.csrf, _people.c.id, _people.c.definition)
+    .join(_people, _people.c.id == _t.person_id)
+    .where(
+        _t.token_hash == bindparam("hashed"),
+        _t.expires_at > bindparam("now", type_=_t.expires_at.type),
+        _t.revoked_at.is_(None),
+    )
 )
 
 
@@ -85,12 +97,7 @@ def current_session(token: str) -> str:
 
 def principal_of_session(conn: Connection, token: str, now: datetime) -> Principal | None:
     """The principal of this session; None when it is unknown, over or signed out, or its person is no longer active."""
-    t, people = s.sessions, living("person")
-    row = conn.execute(
-        select(t.c.csrf, people.c.id, people.c.definition)
-        .join(people, people.c.id == t.c.person_id)
-        .where(t.c.token_hash == hash_token(token), t.c.expires_at > now, t.c.revoked_at.is_(None))
-    ).one_or_none()
+    row = conn.execute(_OF_TOKEN, {"hashed": hash_token(token), "now": now}).one_or_none()
     if row is None:
         return None
     person = Person.model_validate(row.definition, context={"stored": True})

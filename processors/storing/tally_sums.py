@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.store import schema as s
@@ -74,13 +75,21 @@ def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int
     """The mentions of each monitor in these minutes, by the monitors' ids and in groups of `grain` minutes, as in `sums_by`.
     History that was brought in is none of them, because nothing is judged by it.
     """
-    group = (_t.minute // grain).label("group")
-    heard = (_t.minute >= minutes.start, _t.minute < minutes.stop, _t.partition > HISTORY)
-    query = select(_t.monitor_id, group, func.sum(_t.count)).where(*heard).group_by(_t.monitor_id, group)
     counts: dict[str, dict[int, int]] = {}
-    for monitor, number, count in conn.execute(query):
+    for monitor, number, count in conn.execute(
+        _heard_in(grain), {"start": minutes.start, "stop": minutes.stop}
+    ):
         counts.setdefault(monitor, {})[number] = int(count)
     return counts
+
+
+@cache
+def _heard_in(grain: int) -> Select[Any]:
+    """The query in groups of this size, made once: the overview asks it."""
+    group = (_t.minute // grain).label("group")
+    start, stop = (bindparam(name, type_=BigInteger) for name in ("start", "stop"))
+    heard = (_t.minute >= start, _t.minute < stop, _t.partition > HISTORY)
+    return select(_t.monitor_id, group, func.sum(_t.count)).where(*heard).group_by(_t.monitor_id, group)
 
 
 def labels_in(conn: Connection, minutes: range) -> dict[str, dict[str, int]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Subquery, bindparam, func, insert, or_, select, update
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.ids import stable_id
@@ -21,6 +21,18 @@ from tocsin.store import schema as s
 D = TypeVar("D", bound=Definition)
 
 log = structlog.get_logger(__name__)
+
+_d = s.definitions.c
+_OF_A_KIND: Final = _d.kind == bindparam("kind")
+# Statements that nearly every request asks are made once.
+_LIVING: Final = select(s.definitions).where(_OF_A_KIND, _d.deleted_at.is_(None)).order_by(_d.name, _d.id)
+_LIVING_NAMED: Final = _LIVING.where(_d.name == bindparam("name"))
+_LIVING_ASKED_FOR: Final = _LIVING.where(or_(_d.id == bindparam("asked"), _d.name == bindparam("asked")))
+_STORED: Final[Select[Any]] = select(_d.id, _d.name, _d.definition, _d.created_at, _d.deleted_at).where(
+    _OF_A_KIND
+)
+_STORED_LIVING: Final = _STORED.where(_d.deleted_at.is_(None)).order_by(_d.name, _d.id)
+_STORED_WITH_ID: Final = _STORED.where(_d.id == bindparam("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +71,14 @@ def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
     """Every living definition of this kind, in the order of the names. A row that cannot be read is left out and logged, so
     that it stops nobody else's alerts; `unreadable` lists such rows.
     """
-    found = (_readable(model, row) for row in conn.execute(_living(model)))
+    found = (_readable(model, row) for row in conn.execute(_LIVING, {"kind": kind_of(model)}))
     return [one for one in found if one is not None]
 
 
 def unreadable(conn: Connection, model: type[D]) -> list[str]:
     """The names of the living definitions of this kind that cannot be read, in their order."""
-    return [row.name for row in conn.execute(_living(model)) if _readable(model, row) is None]
+    rows = conn.execute(_LIVING, {"kind": kind_of(model)})
+    return [row.name for row in rows if _readable(model, row) is None]
 
 
 def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
@@ -89,15 +102,12 @@ def stored_definitions(conn: Connection, kind: str) -> list[StoredDefinition]:
     """Every living definition of this kind as it is stored, in the order of the names. They are not parsed: parsing all of
     them would cost more than the rest of most pages.
     """
-    d = s.definitions
-    rows = conn.execute(_rows.where(d.c.kind == kind, d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id))
-    return [_stored(row) for row in rows]
+    return [_stored(row) for row in conn.execute(_STORED_LIVING, {"kind": kind})]
 
 
 def stored_definition(conn: Connection, kind: str, id: str) -> StoredDefinition | None:
     """The definition with this id as it is stored, living or ended; None where there never was one."""
-    d = s.definitions
-    row = conn.execute(_rows.where(d.c.kind == kind, d.c.id == id)).one_or_none()
+    row = conn.execute(_STORED_WITH_ID, {"kind": kind, "id": id}).one_or_none()
     return None if row is None else _stored(row)
 
 
@@ -147,7 +157,7 @@ def save(
     """
     model = type(value)
     kind, d = kind_of(model), s.definitions
-    row = conn.execute(_living(model, d.c.name == value.name)).first()
+    row = conn.execute(_LIVING_NAMED, {"kind": kind, "name": value.name}).first()
     # A definition that cannot be read is replaced like any other.
     by_name = None if row is None else find_row(conn, model, row.id)
     present = by_name if id is None else find_row(conn, model, id)
@@ -247,7 +257,7 @@ def value_at(conn: Connection, model: type[D], id: str, version: int) -> tuple[D
                 kind=spoken(kind_of(model)),
             )
         )
-    row = conn.execute(_living(model, s.definitions.c.id == id)).first()
+    row = conn.execute(_LIVING.where(_d.id == id), {"kind": kind_of(model)}).first()
     present = _readable(model, row) if row is not None else None
     return model.model_validate(body, context={"stored": True}), present.value if present else None
 
@@ -264,7 +274,7 @@ def restore(conn: Connection, value: D, id: str, *, now: datetime, actor: str) -
         raise NotFound(Sentence("no {kind} {id} was ever defined", kind=spoken(kind), id=repr(id)))
     if row.deleted_at is None:
         return save(conn, value, now=now, actor=actor, id=id)
-    if conn.execute(_living(model, d.c.name == value.name)).first() is not None:
+    if conn.execute(_LIVING_NAMED, {"kind": kind, "name": value.name}).first() is not None:
         raise Conflict(
             Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
         )
@@ -299,21 +309,8 @@ def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetim
         yield row.version, row.at, row.actor, row.definition
 
 
-_d = s.definitions.c
-_rows: Select[Any] = select(_d.id, _d.name, _d.definition, _d.created_at, _d.deleted_at)
-
-
 def _stored(row: Row[Any]) -> StoredDefinition:
     return StoredDefinition(row.id, row.name, row.definition, row.created_at, row.deleted_at is not None)
-
-
-def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]:
-    d = s.definitions
-    return (
-        select(d)
-        .where(d.c.kind == kind_of(model), d.c.deleted_at.is_(None), *where)
-        .order_by(d.c.name, d.c.id)
-    )
 
 
 def _loaded(model: type[D], row: object) -> Defined[D]:
@@ -344,15 +341,15 @@ def find_row(conn: Connection, model: type[Definition], name_or_id: str) -> Defi
 
 
 def _row(conn: Connection, model: type[Definition], name_or_id: str) -> Row[Any]:
-    d = s.definitions
-    row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
+    kind = kind_of(model)
+    row = conn.execute(_LIVING_ASKED_FOR, {"kind": kind, "asked": name_or_id}).first()
     if row is not None:
         return row
-    known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
+    known = ", ".join(one.name for one in conn.execute(_LIVING.limit(20), {"kind": kind})) or "none yet"
     raise NotFound(
         Sentence(
             "no {kind} {name}; known: {known}",
-            kind=spoken(kind_of(model)),
+            kind=spoken(kind),
             name=repr(name_or_id),
             known=known,
         )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, delete, false, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, false, select
 
 from tocsin.core.clock import passed
 from tocsin.core.loop import WorkerLoop
@@ -20,7 +20,20 @@ EVERY = timedelta(seconds=10)
 State = Literal["ok", "degraded", "blind", "failed"]
 
 _OF_SOURCES: Final = s.health.c.component.startswith(COMPONENT_PREFIX, autoescape=True)
-# Made once: every look that judges anything asks it.
+_h = s.health.c
+
+
+def _troubled(late: ColumnElement[bool]) -> Select[Any]:
+    troubled = select(s.health).where((_h.state != "ok") | late)
+    return troubled.order_by(_h.state, _h.component).limit(20)
+
+
+_LONG_AGO, _AHEAD = (bindparam(name, type_=_h.at.type) for name in ("long_ago", "ahead"))
+# Made once: every page asks them.
+_TROUBLED: Final = _troubled(false())
+_TROUBLED_OR_GONE: Final = _troubled(_h.component.in_(PARTS) & ((_h.at < _LONG_AGO) | (_h.at > _AHEAD)))
+_RAN: Final = select(_h.component).where(_h.component.in_(PARTS))
+# Every look that judges anything asks it.
 _TROUBLED_SOURCES: Final = (
     select(s.health).where(_OF_SOURCES, s.health.c.state != "ok").order_by(s.health.c.component)
 )
@@ -35,11 +48,10 @@ def part_rows(conn: Connection) -> Sequence[Row[Any]]:
 
 def troubled_rows(conn: Connection, now: datetime, *, live: bool) -> Sequence[Row[Any]]:
     """The rows, 20 at most, that do not say `ok`, and of a `live` store also those of parts that are gone."""
-    h = s.health.c
-    off = (h.at < now - GONE_AFTER) | (h.at > now + GONE_AFTER)
-    late = (h.component.in_(PARTS) & off) if live else false()
-    troubled = select(s.health).where((h.state != "ok") | late).order_by(h.state, h.component)
-    return conn.execute(troubled.limit(20)).all()
+    if not live:
+        return conn.execute(_TROUBLED).all()
+    span = {"long_ago": now - GONE_AFTER, "ahead": now + GONE_AFTER}
+    return conn.execute(_TROUBLED_OR_GONE, span).all()
 
 
 def source_rows(conn: Connection) -> dict[str, Row[Any]]:
@@ -66,8 +78,7 @@ def write_reports(store: Store, conn: Connection, rows: Sequence[Mapping[str, An
 
 def never_ran(conn: Connection) -> tuple[str, ...]:
     """The parts that have never reported, in the order of `PARTS`."""
-    c = s.health.c.component
-    ran = set(conn.execute(select(c).where(c.in_(PARTS))).scalars())
+    ran = set(conn.execute(_RAN).scalars())
     return tuple(part for part in PARTS if part not in ran)
 
 

@@ -45,6 +45,11 @@ LONGEST_EXPECTED: Final = timedelta(days=3650)
 MOST_SHOWN: Final = 1000
 PUSHED: Final = "pushed"
 GAPS_SHOWN: Final = 20
+_d = s.definitions.c
+# Made once: every look at the sources asks it.
+_DEFINED: Final = select(_d.name, _d.id, _d.definition, _d.created_at, _d.deleted_at).where(
+    _d.kind == "source"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +212,7 @@ def without_a_definition(conn: Connection, news: Mapping[str, datetime | None]) 
 
 def _definitions(conn: Connection) -> tuple[dict[str, Any], dict[str, datetime]]:
     """The definitions of sources by name; and the time of each end, by the names that no defined source has."""
-    d = s.definitions.c
-    rows = conn.execute(
-        select(d.name, d.id, d.definition, d.created_at, d.deleted_at).where(d.kind == "source")
-    ).all()
+    rows = conn.execute(_DEFINED).all()
     defined = {row.name: row for row in rows if row.deleted_at is None}
     ended = (row for row in rows if row.deleted_at is not None and row.name not in defined)
     ends: dict[str, datetime] = {}

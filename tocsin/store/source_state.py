@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, literal, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, literal, or_, select, update
 
 from tocsin.store import schema as s
 from tocsin.store.statements import insert_once
@@ -26,12 +27,16 @@ def reported_states(conn: Connection, prefix: str, most: int) -> list[Row[Any]]:
     """Up to `most` rows of `source_state` in the order of the names, each with `detail`: what the component `prefix` + NAME last
     reported in `health`, or None.
     """
+    return list(conn.execute(_reported_states(prefix, most)).all())
+
+
+@cache
+def _reported_states(prefix: str, most: int) -> Select[Any]:
+    """The query for this prefix, made once: every look at the sources asks it."""
     st, h = s.source_state, s.health
     # The component of a source with a very long name is another one; such a source has no detail.
     reported = st.outerjoin(h, h.c.component == literal(prefix) + st.c.name)
-    return list(
-        conn.execute(select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(most)).all()
-    )
+    return select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(most)
 
 
 def last_success(conn: Connection, names: Sequence[str]) -> datetime | None:
