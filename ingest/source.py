@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import msgspec
-import structlog
 
 from ingest.budget import HostBudget
 from tocsin.core.clock import Clock, SystemClock
@@ -24,8 +23,6 @@ from tocsin.core.mention import Handed
 # A process that reads strangers' bytes imports this module, and needs no settings.
 if TYPE_CHECKING:
     from tocsin.settings import Ingest
-
-log = structlog.get_logger()
 
 # Holds JSON values.
 Cursor = Mapping[str, Any]
@@ -149,6 +146,10 @@ def read_cursor(cursor: Cursor | None, form: type[C]) -> C:
     try:
         return msgspec.convert(dict(cursor), form)
     except msgspec.ValidationError as error:
+        # Imported here: it is half of what a process that reads strangers' bytes would import.
+        import structlog
+
+        log = structlog.get_logger()
         log.warning("a cursor cannot be read: the source is read from its beginning", reason=str(error)[:200])
         return form()
 

@@ -215,6 +215,8 @@ def test_the_parsers_process_is_told_none_of_our_environment_and_may_wait_for_it
     # Python itself puts the name of its coding there.
     assert set(seen["environment"]) <= {"LC_CTYPE"}
     assert str(tmp_path / "ours") not in seen["files"]
+    # Each would take longer than all that such a process needs.
+    assert {"structlog", "pydantic", "sqlalchemy"}.isdisjoint(seen["packages"])
 
 
 @pytest.mark.live
