@@ -40,6 +40,8 @@ YOUNG = timedelta(days=7)
 THIN = 100
 # Texts read from the window, and as many from the time before it, in the search for rising terms.
 TERM_TEXTS = 400
+# Keys of mentions that are read at once.
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +410,7 @@ def _looked_for(query: str) -> tuple[str, ...]:
 
 def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[str]:
     """Up to `TERM_TEXTS` texts, one per signature. The signature also chooses them, so the sample does not depend on order."""
-    return list(conn.execute(_sampled(), span_of(monitor_id, start, end)).scalars())
+    return list(conn.execute(_sampled(), span_of(monitor_id, start, end)).scalars().all())
 
 
 @cache
@@ -427,8 +429,9 @@ def _sampled() -> Select[str]:
 def digest_of(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
     """A digest over the sorted ids of the mentions in [start, end)."""
     digest = hashlib.blake2b(digest_size=16)
-    for source, id in conn.execute(_keys(), span_of(monitor_id, start, end)):
-        digest.update(f"{source}\x1f{id}\x1e".encode("utf-8", "surrogatepass"))
+    for some in conn.execute(_keys(), span_of(monitor_id, start, end)).partitions(AT_ONCE):
+        text = "".join(f"{source}\x1f{id}\x1e" for source, id in some)
+        digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

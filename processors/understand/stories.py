@@ -48,6 +48,8 @@ def folded(texts: Iterable[CopiedText], known: KnownTexts | None = None) -> dict
     compared = {signature: gists[signature] for signature in order[:MOST_TEXTS] if signature in gists}
     story = dict(zip(order, order, strict=True))
     with_others = (known if known is not None else KnownTexts()).with_others(compared)
+    if not with_others:
+        return story
     story |= _led(
         {signature: words_in(gist) for signature, gist in compared.items() if signature in with_others}
     )
