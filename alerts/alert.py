@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from alerts import states
 from tocsin.core.clock import CLOCKS_APART
@@ -142,18 +142,29 @@ def from_row(row: Row[Any]) -> Alert:
 
 def get(conn: Connection, alert_id: str) -> Alert:
     """The alert with this id. Raises `NotFound`."""
-    row = conn.execute(select(s.alerts).where(s.alerts.c.id == alert_id)).one_or_none()
-    if row is None:
+    alert = find(conn, alert_id)
+    if alert is None:
         raise NotFound(
             Sentence("no alert {id}; `tocsin alerts list` shows those there are", id=repr(alert_id))
         )
-    return from_row(row)
+    return alert
+
+
+def find(conn: Connection, alert_id: str) -> Alert | None:
+    """The alert with this id, if there is one."""
+    row = conn.execute(_BY_ID, {"id": alert_id}).one_or_none()
+    return from_row(row) if row is not None else None
 
 
 def live(conn: Connection, fingerprint: str) -> Alert | None:
     """The unresolved alert for this fingerprint; there is never more than one."""
-    row = conn.execute(select(s.alerts).where(s.alerts.c.live == fingerprint)).one_or_none()
+    row = conn.execute(_LIVE, {"live": fingerprint}).one_or_none()
     return from_row(row) if row is not None else None
+
+
+# Made once: each step asks for an alert several times.
+_BY_ID = select(s.alerts).where(s.alerts.c.id == bindparam("id"))
+_LIVE = select(s.alerts).where(s.alerts.c.live == bindparam("live"))
 
 
 def live_of(conn: Connection, monitor_id: str) -> list[Alert]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from alerts.actor import Actor
 from alerts.alert import Alert, columns
@@ -169,13 +169,11 @@ def _line(
     reason: str | None,
     detail: Mapping[str, Any] | None,
 ) -> int:
-    t = s.alert_timeline
     # Where engines lock rows, other writers to this alert wait here: two lines must not take one number.
-    conn.execute(select(s.alerts.c.id).where(s.alerts.c.id == alert_id).with_for_update())
-    last = conn.execute(select(func.max(t.c.seq)).where(t.c.alert_id == alert_id)).scalar_one()
-    seq = (last or 0) + 1
+    conn.execute(_LOCK, {"alert_id": alert_id})
+    seq = (conn.execute(_LAST, {"alert_id": alert_id}).scalar_one() or 0) + 1
     conn.execute(
-        insert(t),
+        insert(s.alert_timeline),
         {
             "alert_id": alert_id,
             "seq": seq,
@@ -190,3 +188,8 @@ def _line(
         },
     )
     return seq
+
+
+# Made once: each line asks both.
+_LOCK = select(s.alerts.c.id).where(s.alerts.c.id == bindparam("alert_id")).with_for_update()
+_LAST = select(func.max(s.alert_timeline.c.seq)).where(s.alert_timeline.c.alert_id == bindparam("alert_id"))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from processors.retention import SEARCHABLE, count_due, take_out
 from tocsin.core.clock import passed
@@ -59,8 +60,14 @@ def last_run(conn: Connection) -> Run | None:
 
 def runs(conn: Connection, most: int = SHOWN) -> list[Run]:
     """The last runs, the newest first. Of runs that took nothing out only the newest is kept."""
+    return [_from(row) for row in conn.execute(_newest(most))]
+
+
+@cache
+def _newest(most: int) -> Select[Any]:
+    """The statement of `runs`, made once: every look of the ticker asks for the last one."""
     r = s.retention_runs
-    return [_from(row) for row in conn.execute(select(r).order_by(r.c.at.desc(), r.c.id).limit(most))]
+    return select(r).order_by(r.c.at.desc(), r.c.id).limit(most)
 
 
 def next_run(last: Run | None, now: datetime) -> datetime:

@@ -7,10 +7,10 @@ anything.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from alerts.actor import ENGINE
 from alerts.alert import Alert
@@ -45,13 +45,17 @@ def to_page(now: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
 
 def next_overdue(conn: Connection) -> datetime | None:
     """The time at which the next clock runs out for which nobody was paged."""
-    moments = [
-        conn.execute(
-            select(func.min(at)).where(_e.closed_at.is_(None), _e.status.in_(BEFORE_RELEASE), not_yet)
-        ).scalar_one()
-        for at, not_yet in _CLOCKS
-    ]
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min(
+        (moment for moment in conn.execute(_first_overdue()).one() if moment is not None), default=None
+    )
+
+
+@cache
+def _first_overdue() -> Select[*tuple[Any, ...]]:
+    running = (_e.closed_at.is_(None), _e.status.in_(BEFORE_RELEASE))
+    return select(
+        *(select(func.min(at)).where(*running, not_yet).scalar_subquery() for at, not_yet in _CLOCKS)
+    )
 
 
 def page_overdue(turn: Turn, limit: int) -> int:

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from alerts import record, states
 from alerts.actor import ENGINE
-from alerts.alert import Alert, from_row
+from alerts.alert import Alert, find
 from alerts.change import Move
 from alerts.directory import Someone, someone
 from alerts.ladder import ends_a_round
@@ -37,6 +37,12 @@ REPEATED_FROM: Final = 2
 
 MAX_DETAIL: Final = 500
 _n = s.notices.c
+# Made once: every attempt asks it.
+_MINE = (
+    select(s.notices)
+    .where(_n.id == bindparam("id"), _n.status == ATTEMPTING, _n.attempts == bindparam("attempt"))
+    .with_for_update()
+)
 
 
 def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *, honours_id: bool) -> str:
@@ -44,20 +50,16 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
 
     Writes nothing when another worker has ended this attempt in the meantime.
     """
-    mine = (_n.id == notice.id, _n.status == ATTEMPTING, _n.attempts == notice.attempt)
-    row = conn.execute(select(s.notices).where(*mine).with_for_update()).one_or_none()
+    row = conn.execute(_MINE, {"id": notice.id, "attempt": notice.attempt}).one_or_none()
     if row is None:
         return "somebody else's"
     detail = " ".join(outcome.detail.split())[:MAX_DETAIL]
-    conn.execute(
-        insert(s.receipts).values(
-            notice_id=notice.id, attempt=notice.attempt, at=now, outcome=outcome.status, detail=detail
-        )
-    )
+    receipt = {"notice_id": notice.id, "attempt": notice.attempt, "at": now, "outcome": outcome.status}
+    conn.execute(insert(s.receipts), receipt | {"detail": detail})
     if outcome.pause is not None:
         pauses.begin(conn, pauses.receiver_of(row.channel, row.target), outcome.pause, now)
     again = wait_before_next(conn, notice, outcome, now, honours_id=honours_id)
-    alert = _alert(conn, notice.alert_id)
+    alert = find(conn, notice.alert_id)
     if again is not None and not _moot(notice, alert):
         _set(conn, notice.id, status=QUEUED, due_at=now + again, attempting_at=None)
         return QUEUED
@@ -198,11 +200,6 @@ def receiver(conn: Connection, row: Row[Any]) -> Someone:
         person = Person.model_validate({"name": row.person, "channels": [channel]}, context={"stored": True})
         return Someone(row.person_id, person)
     return someone(conn, row.person_id, Person.model_validate(found.body, context={"stored": True}))
-
-
-def _alert(conn: Connection, alert_id: str) -> Alert | None:
-    row = conn.execute(select(s.alerts).where(s.alerts.c.id == alert_id)).one_or_none()
-    return from_row(row) if row is not None else None
 
 
 def _set(conn: Connection, notice_id: str, **values: Any) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, func, insert, select, update
 
 from alerts.directory import Someone
 from alerts.message import Message
@@ -153,13 +154,21 @@ def cancel_older(
     """Take back the notices that have not left and ask this person about this alert on these channels: newer ones do.
     Returns how many.
     """
+    of = {"of_alert": alert_id, "of_person": one.id, "on": [channel.kind for channel in channels]}
+    taken_back = {"status": CANCELLED, "ended_at": now}
+    return conn.execute(_take_back_older(), of | taken_back).rowcount
+
+
+@cache
+def _take_back_older() -> Update:
+    """The statement of `cancel_older`, made once: every page asks it. Its own parameters have other names than the columns."""
     n = s.notices.c
     mine = (
-        n.alert_id == alert_id,
-        n.person_id == one.id,
-        n.channel.in_([channel.kind for channel in channels]),
+        n.alert_id == bindparam("of_alert"),
+        n.person_id == bindparam("of_person"),
+        n.channel.in_(bindparam("on", expanding=True)),
     )
-    return _cancel(conn, now, *mine, *ASKED)
+    return update(s.notices).where(*mine, *ASKED, n.status == QUEUED)
 
 
 def cancel_waiting(conn: Connection, alert_id: str, now: datetime) -> int:
@@ -200,15 +209,24 @@ def _before(
     channel: Channel,
     kind: str,
 ) -> int:
-    n = s.notices
-    same = (
-        n.c.escalation_id.is_(None) if escalation_id is None else n.c.escalation_id == escalation_id,
-        n.c.step == step,
-        n.c.person_id == person_id,
-        n.c.channel == channel.kind,
-        n.c.kind == kind,
-    )
-    return int(conn.execute(select(func.count()).where(n.c.alert_id == alert_id, *same)).scalar_one())
+    same = {
+        "alert_id": alert_id,
+        "escalation_id": escalation_id,
+        "step": step,
+        "person_id": person_id,
+        "channel": channel.kind,
+        "kind": kind,
+    }
+    return int(conn.execute(_count_same(escalation_id is None), same).scalar_one())
+
+
+@cache
+def _count_same(of_the_alert: bool) -> Select[int]:
+    """The statement of `_before`, made once: every notice asks it. `of_the_alert`: and of no escalation."""
+    n = s.notices.c
+    names = ("alert_id", "step", "person_id", "channel", "kind")
+    of = n.escalation_id.is_(None) if of_the_alert else n.escalation_id == bindparam("escalation_id")
+    return select(func.count()).where(of, *(n[name] == bindparam(name) for name in names))
 
 
 def reached(conn: Connection, alert_id: str) -> bool:

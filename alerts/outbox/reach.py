@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from alerts.outbox import queue
 from tocsin.store import schema as s
@@ -18,11 +18,23 @@ BEGINNINGS: Final = ("open", "fire", "part", "worsen", "raise", "expire", "wake"
 _n = s.notices.c
 _t = s.alert_timeline.c
 
+# Made once: each rung asks them.
+_BEGAN = select(func.max(_t.at)).where(_t.alert_id == bindparam("alert_id"), _t.action.in_(BEGINNINGS))
+_NEWEST = (
+    select(_n.body)
+    .where(_n.alert_id == bindparam("alert_id"), *queue.ASKED)
+    .order_by(_n.created_at.desc(), _n.id)
+    .limit(1)
+)
+_ASKED = select(_n.person, _n.step, _n.status).where(_n.alert_id == bindparam("alert_id"), *queue.ASKED)
+_IN_ORDER = (_n.created_at, _n.id)
+_ASKED_EVER = _ASKED.order_by(*_IN_ORDER)
+_ASKED_SINCE = _ASKED.where(_n.created_at >= bindparam("began")).order_by(*_IN_ORDER)
+
 
 def ladder_began(conn: Connection, alert_id: str) -> datetime | None:
     """The time at which the alert's present ladder began. None: the alert has no record."""
-    began = select(func.max(_t.at)).where(_t.alert_id == alert_id, _t.action.in_(BEGINNINGS))
-    found: datetime | None = conn.execute(began).scalar_one()
+    found: datetime | None = conn.execute(_BEGAN, {"alert_id": alert_id}).scalar_one()
     return found
 
 
@@ -55,15 +67,11 @@ def could_not_be_reached(conn: Connection, alert_id: str) -> list[str]:
 
 def last_said(conn: Connection, alert_id: str) -> dict[str, Any] | None:
     """The body of the newest notice that asked about this alert. None: none did."""
-    newest = select(_n.body).where(_n.alert_id == alert_id, *queue.ASKED)
-    newest = newest.order_by(_n.created_at.desc(), _n.id).limit(1)
-    found: dict[str, Any] | None = conn.execute(newest).scalar_one_or_none()
+    found: dict[str, Any] | None = conn.execute(_NEWEST, {"alert_id": alert_id}).scalar_one_or_none()
     return found
 
 
 def _asked(conn: Connection, alert_id: str) -> Sequence[Row[Any]]:
     began = ladder_began(conn, alert_id)
-    query = select(_n.person, _n.step, _n.status).where(_n.alert_id == alert_id, *queue.ASKED)
-    if began is not None:
-        query = query.where(_n.created_at >= began)
-    return list(conn.execute(query.order_by(_n.created_at, _n.id)))
+    query = _ASKED_EVER if began is None else _ASKED_SINCE
+    return list(conn.execute(query, {"alert_id": alert_id, "began": began}))

@@ -21,18 +21,21 @@ from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
 
+# Made once: every look of the ticker asks both.
+_t = s.acceptances
+_SAID = select(_t.c.monitor_id).where(_t.c.outcome.is_(None))
+_TO_TAKE_UP = select(_t).where(_t.c.outcome.is_(None)).order_by(_t.c.monitor_id, _t.c.seq)
+
 
 def waiting(conn: Connection, monitors: Iterable[Defined[Monitor]]) -> frozenset[str]:
     """The monitors with an acceptance that detection has not taken up yet."""
-    t = s.acceptances
-    said = set(conn.execute(select(t.c.monitor_id).where(t.c.outcome.is_(None))).scalars())
+    said = set(conn.execute(_SAID).scalars())
     return frozenset(one.id for one in monitors if one.id in said) if said else frozenset()
 
 
 def take_up(conn: Connection, monitors: Iterable[JudgedMonitor]) -> None:
     """Take up what was said of these monitors, in the order in which it was said. They must be claimed and loaded."""
-    t = s.acceptances
-    rows = conn.execute(select(t).where(t.c.outcome.is_(None)).order_by(t.c.monitor_id, t.c.seq)).all()
+    rows = conn.execute(_TO_TAKE_UP).all()
     if not rows:
         return
     known = {one.id: one for one in monitors if one.next_window is not None}

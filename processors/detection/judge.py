@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
 from processors.detection.acceptances import take_up
 from processors.detection.coverage import Coverage
@@ -32,7 +32,7 @@ from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.signals import write_signals
-from tocsin.store.statements import among
+from tocsin.store.statements import among, among_given, once_for_each_engine
 
 # Monitors in one statement.
 AT_ONCE = 500
@@ -258,14 +258,18 @@ def _fires_early(standing: Standing, reading: Reading, window: WindowCounts, spe
 
 def _stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Row[Any]]:
     """The rows of `detector_state` of these monitors, by monitor and kind."""
-    d = s.detector_state
+    query = _states_of(conn)
     return {
         (row.monitor_id, row.kind): row
         for start in range(0, len(ids), AT_ONCE)
-        for row in conn.execute(
-            select(d).where(among(conn, d.c.monitor_id, ids[start : start + AT_ONCE]))
-        ).all()
+        for row in conn.execute(query, {"monitors": ids[start : start + AT_ONCE]}).all()
     }
+
+
+@once_for_each_engine
+def _states_of(conn: Connection) -> Select[Any]:
+    d = s.detector_state
+    return select(d).where(among_given(conn, d.c.monitor_id, "monitors"))
 
 
 def _set_next_tick(conn: Connection, ids: list[str], next_tick: datetime) -> None:

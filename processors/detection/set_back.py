@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from processors.detection.acceptances import standing_acceptance
 from processors.detection.rebuilding import learn_again
@@ -21,12 +21,14 @@ from tocsin.store import schema as s
 # Longer than any memory of a detector but its slowest spreads. It bounds the work for one monitor.
 LEARNED_FROM = timedelta(days=28)
 
+# Made once: every look of the ticker asks it.
+_d = s.detector_state.c
+_LATEST = select(func.max(_d.next_window)).where(_d.kind == bindparam("lead"))
+
 
 def any_ahead(conn: Connection, now: datetime) -> bool:
     """Whether any monitor was judged by a clock that was ahead of `now`."""
-    d = s.detector_state
-    latest = select(func.max(d.c.next_window)).where(d.c.kind == SIGNAL_KINDS.lead.kind)
-    found = conn.execute(latest).scalar()
+    found = conn.execute(_LATEST, {"lead": SIGNAL_KINDS.lead.kind}).scalar()
     return found is not None and found > now + WINDOW
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from processors.detection.windows import Counts
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
 from tocsin.store.mentions import HISTORY
-from tocsin.store.statements import among, total
+from tocsin.store.statements import among, among_given, once_for_each_engine, total
 
 FEW_MONITORS = 300
 
@@ -38,8 +39,24 @@ def load_tallies(
     conn: Connection, monitors: Sequence[str], start: datetime, end: datetime, *, history: bool = False
 ) -> dict[str, dict[int, Counts]]:
     """Counts per monitor and minute in [start, end), summed over the partitions of what was heard, or of `history`."""
-    t = s.tallies
     tallies: dict[str, dict[int, Counts]] = {}
+    asked: dict[str, Any] = {"start": minute_of(start), "end": minute_of(end)}
+    # A few monitors are looked up by key. For many, one pass over the minutes costs less.
+    few = len(monitors) <= FEW_MONITORS
+    if few:
+        asked["monitors"] = list(monitors)
+    query = _counts(conn, few, history)
+    wanted = set(monitors)
+    for monitor, minute, count, negative, scored, triggered, reach in conn.execute(query, asked).all():
+        if monitor in wanted and count:
+            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered, reach)
+    return tallies
+
+
+@once_for_each_engine
+def _counts(conn: Connection, few: bool, history: bool) -> Select[*tuple[Any, ...]]:
+    """The statement of `load_tallies`, made once: every look of the ticker asks it."""
+    t = s.tallies
     query = (
         select(
             t.c.monitor_id,
@@ -51,20 +68,13 @@ def load_tallies(
             total(t.c.reach),
         )
         .where(
-            t.c.minute >= minute_of(start),
-            t.c.minute < minute_of(end),
+            t.c.minute >= bindparam("start"),
+            t.c.minute < bindparam("end"),
             t.c.partition <= HISTORY if history else t.c.partition > HISTORY,
         )
         .group_by(t.c.monitor_id, t.c.minute)
     )
-    # A few monitors are looked up by key. For many, one pass over the minutes costs less.
-    if len(monitors) <= FEW_MONITORS:
-        query = query.where(among(conn, t.c.monitor_id, monitors))
-    wanted = set(monitors)
-    for monitor, minute, count, negative, scored, triggered, reach in conn.execute(query).all():
-        if monitor in wanted and count:
-            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered, reach)
-    return tallies
+    return query.where(among_given(conn, t.c.monitor_id, "monitors")) if few else query
 
 
 def source_shares(conn: Connection, monitors: Sequence[str], since: int) -> dict[str, dict[str, int]]:

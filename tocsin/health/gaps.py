@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, update
 
 from tocsin.core.ids import stable_id
 from tocsin.store import schema as s
@@ -108,9 +109,15 @@ def open_gaps(conn: Connection, sources: Sequence[str], cause: Cause) -> dict[st
 
 def gaps_since(conn: Connection, start: datetime) -> list[SourceGap]:
     """The gaps that reach beyond `start`, and those that are still open, the oldest first."""
+    return [_gap(row) for row in reversed(conn.execute(_since(), {"start": start}).all())]
+
+
+@cache
+def _since() -> Select[Any]:
+    """The statement of `gaps_since`, made once: every look of a ticker asks it."""
     g = s.source_gaps.c
     still = g.filled_at.is_(None) & (g.cause != TOLD)
-    return _read(conn, or_(g.ends_at > start, g.ends_at.is_(None), still))
+    return _newest_first(or_(g.ends_at > bindparam("start"), g.ends_at.is_(None), still))
 
 
 def newest_gaps(conn: Connection, limit: int, sources: Sequence[str] | None = None) -> list[SourceGap]:
@@ -141,9 +148,12 @@ def _row(gap: SourceGap) -> dict[str, Any]:
 
 
 def _read(conn: Connection, *where: ColumnElement[bool]) -> list[SourceGap]:
+    return [_gap(row) for row in reversed(conn.execute(_newest_first(*where)).all())]
+
+
+def _newest_first(*where: ColumnElement[bool]) -> Select[Any]:
     g = s.source_gaps
-    query = select(g).where(*where).order_by(g.c.starts_at.desc(), g.c.id).limit(MOST_READ)
-    return [_gap(row) for row in reversed(conn.execute(query).all())]
+    return select(g).where(*where).order_by(g.c.starts_at.desc(), g.c.id).limit(MOST_READ)
 
 
 def _gap(row: Any) -> SourceGap:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from functools import cache
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, delete, select, tuple_
 
 from tocsin.store import schema as s
 from tocsin.store.statements import insert_or_change
@@ -42,14 +43,15 @@ def note_removals(conn: Connection, removals: Iterable[Removal], now: datetime) 
 
 def due_removals(conn: Connection, before: datetime, limit: int) -> list[Removal]:
     """The removals that were told before this time, the oldest first."""
+    found = conn.execute(_told(), {"before": before, "most": limit})
+    return [Removal(row.source, row.what, row.value) for row in found]
+
+
+@cache
+def _told() -> Select[Any]:
     r = s.removals
-    query = (
-        select(r)
-        .where(r.c.told_at < before)
-        .order_by(r.c.told_at, r.c.source, r.c.what, r.c.value)
-        .limit(limit)
-    )
-    return [Removal(row.source, row.what, row.value) for row in conn.execute(query)]
+    query = select(r).where(r.c.told_at < bindparam("before"))
+    return query.order_by(r.c.told_at, r.c.source, r.c.what, r.c.value).limit(bindparam("most"))
 
 
 def forget_removals(conn: Connection, done: Iterable[Removal], before: datetime) -> None:

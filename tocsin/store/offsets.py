@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
@@ -91,9 +91,15 @@ def advance(
 
 def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
     """The next offset to read of each partition. Partitions that were never read are absent."""
-    o = s.offsets
-    found = conn.execute(select(o.c.partition, o.c.offset).where(o.c.cluster == cluster, o.c.topic == topic))
+    found = conn.execute(_STORED, {"cluster": cluster, "topic": topic})
     return {row.partition: row.offset for row in found}
+
+
+_o = s.offsets.c
+# Made once: every look of a ticker asks it.
+_STORED = select(_o.partition, _o.offset).where(
+    _o.cluster == bindparam("cluster"), _o.topic == bindparam("topic")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, any_, bindparam, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from tocsin.store.types import Text
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Rows of one statement.
 PIECE = 500
@@ -20,6 +24,31 @@ def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnEl
     if conn.dialect.name == "postgresql":
         return column == any_(bindparam(None, list(ids), ARRAY(Text())))
     return column.in_(ids)
+
+
+def once_for_each_engine(
+    build: Callable[Concatenate[Connection, P], R],
+) -> Callable[Concatenate[Connection, P], R]:
+    """Keep what `build` returns for an engine and for these further values. For statements that differ between the engines and
+    are asked often: SQLAlchemy takes longer to build one than the store takes to answer.
+    """
+    built: dict[tuple[Any, ...], R] = {}
+
+    @wraps(build)
+    def kept(conn: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        key = (conn.dialect.name, args, tuple(sorted(kwargs.items())))
+        if key not in built:
+            built[key] = build(conn, *args, **kwargs)
+        return built[key]
+
+    return kept
+
+
+def among_given(conn: Connection, column: Column[str], name: str) -> ColumnElement[bool]:
+    """`among` for a statement that is built once: the ids come as the parameter `name`."""
+    if conn.dialect.name == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(Text())))
+    return column.in_(bindparam(name, expanding=True))
 
 
 def total(value: ColumnElement[int]) -> ColumnElement[int]:
