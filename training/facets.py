@@ -19,7 +19,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from processors.understand.facets import BUCKETS, COLUMNS, FacetModel
 from processors.understand.lexicon import written
@@ -160,6 +159,8 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
 
 def folded(matrix: Any) -> Any:
     """The features in `BUCKETS` buckets, as `Sums` folds them."""
+    from scipy import sparse
+
     given = matrix.tocoo()
     places = (given.row, given.col & (BUCKETS - 1))
     return sparse.coo_matrix((given.data, places), shape=(given.shape[0], BUCKETS)).tocsr()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from processors.understand.features import (
     BUCKETS,
@@ -29,6 +28,8 @@ def features(texts: Sequence[str], language: str, *, learnt: bool = True) -> Any
     """A CSR matrix, one row a text: counts of features, over the square root of their number. `learnt` texts are read as a model
     learns them, all others as the finished model reads them.
     """
+    from scipy import sparse
+
     reader = Reader(lexicon_of(language, emoji=not learnt or language in EMOJI_TAUGHT))
     parts = []
     for begin in range(0, len(texts), _BATCH):
@@ -39,6 +40,8 @@ def features(texts: Sequence[str], language: str, *, learnt: bool = True) -> Any
 
 
 def _part(texts: Sequence[str], reader: Reader, language: str) -> Any:
+    from scipy import sparse
+
     lists = list(_buckets(texts, reader, language))
     sizes = np.array([len(one) for one in lists])
     data = np.repeat(1 / np.sqrt(sizes), sizes)

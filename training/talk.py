@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from processors.understand.sentiment import Scorer
 from training.data import Example
@@ -86,4 +85,6 @@ def _mean(found: Sequence[Kind]) -> tuple[float, float]:
 
 def _student(freedom: int) -> float:
     """The number of standard deviations that hold 95 %, where the standard deviation comes from so few kinds (Student's t)."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, 0.975))

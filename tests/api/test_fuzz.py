@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 import hypothesis
 import pytest
 import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase
 from starlette.types import Message, Receive, Scope, Send
 
@@ -27,6 +26,9 @@ ENDLESS = "/v1/events"
 @pytest.mark.slow("schemathesis makes up requests for each of over eighty operations")
 @pytest.mark.wide
 def test_no_operation_answers_with_a_server_error(world: World) -> None:
+    # Imported here: it is large, and one worker of a run needs it.
+    import schemathesis
+
     world.scene.over()
     world.store_mention("m1", "Lumo is down", world.now, "negative")
     key = world.key(Role.ADMIN).headers["Authorization"]

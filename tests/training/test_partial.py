@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from training.data import Example
 from training.fit import Told, _balanced, _scales
@@ -14,6 +13,8 @@ from training.partial import fit_partial
 
 
 def fitted(of_two: Any, counts: Any = None) -> tuple[Any, Any, Any]:
+    from scipy import sparse
+
     rng = np.random.default_rng(11)
     matrix = sparse.csr_matrix((rng.random((240, 12)) < 0.3).astype(float))
     gold = np.where(of_two, rng.integers(0, 2, 240) * 2, rng.integers(0, 3, 240))
@@ -40,6 +41,8 @@ def test_rows_that_leave_neutral_open_alone_say_nothing_of_it() -> None:
 
 
 def test_open_rows_are_balanced_by_themselves_and_scale_no_neutral_feature() -> None:
+    from scipy import sparse
+
     found = [
         Example("a", "negative", 1.0, of_two=True),
         Example("b", "positive", 3.0, of_two=True),
