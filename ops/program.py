@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -59,8 +60,10 @@ def main() -> None:
         sys.exit(0)
 
 
-def build_app() -> typer.Typer:
-    """The whole command line, not yet run: every command of `COMMANDS` and the options of all."""
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line, not yet run: every command of `COMMANDS` and the options of all. Where the first of the `arguments` is
+    the name of a command, it has that command alone: typer reads the parameters of each, which takes longer than many commands.
+    """
     app = typer.Typer(
         name="tocsin",
         help="Social listening that wakes one person, once, for a reason.",
@@ -71,11 +74,16 @@ def build_app() -> typer.Typer:
     for name in COMMANDS:
         importlib.import_module(f"ops.commands.{name}").register(app)
     _global_options(app)
+    for asked in arguments[:1]:
+        commands = [one for one in app.registered_commands if one.name == asked]
+        groups = [one for one in app.registered_groups if one.name == asked]
+        if commands or groups:
+            app.registered_commands, app.registered_groups = commands, groups
     return app
 
 
 def _run() -> None:
-    app = build_app()
+    app = build_app(sys.argv[1:])
     for wrong in load_plugins():
         _say(wrong)
     try:

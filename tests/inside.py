@@ -24,7 +24,8 @@ from ops.program import build_app, main
 def inside(*args: str | Path) -> int:
     """Run `tocsin ARGS` and return its exit status. Raises the `TocsinError` that would be its one line."""
     with _kept_logging():
-        return build_app()([str(one) for one in args], standalone_mode=False) or 0
+        typed = [str(one) for one in args]
+        return build_app(typed)(typed, standalone_mode=False) or 0
 
 
 def command(
