@@ -33,6 +33,7 @@ from api.middleware import HostCheck, Outermost, TimeBound
 from api.openapi import DescribedApp
 from api.pages.i18n import Languages
 from api.pages.site import add_pages
+from api.placed import PlacedRouter
 from api.push import RecentPushes
 from api.rendered import COMPRESS_FROM, COMPRESS_LEVEL
 from api.routes import (
@@ -129,8 +130,8 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan,
     )
+    app.router = PlacedRouter(redirect_slashes=False, lifespan=_lifespan, dependency_overrides_provider=app)
     app.state.tocsin = state
     app.state.recent = RecentPushes()
     for router in ROUTERS:

@@ -103,7 +103,7 @@ class Catalogues:
             catalogue: dict[str, str | list[str]] = {}
             for folder in self._folders:
                 path = folder / f"{code}.toml"
-                catalogue |= tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+                catalogue |= _words(path) if path.exists() else {}
             self._read[code] = Language(code, Locale.parse(LOCALES.get(code, code)), catalogue)
         return self._read[code]
 
@@ -121,6 +121,12 @@ class Catalogues:
             if _base(tag) in self.codes and quality > 0:
                 wanted.append((-quality, place, _base(tag)))
         return self[min(wanted)[2] if wanted else ENGLISH]
+
+
+@cache
+def _words(path: Path) -> Mapping[str, str | list[str]]:
+    """What this file says. Page and notices share words, so several catalogues of a process read one file."""
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 @cache
