@@ -11,7 +11,7 @@ that they have proven, after their quiet hours. The notice asks for nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -104,9 +104,14 @@ def defined(conn: Connection) -> list[Holding]:
 
 def due(conn: Connection, now: datetime) -> bool:
     """Whether something may have to be announced: one cheap look."""
-    kept = meta.several(conn, (*held.HOLDERS, LOOKED))
-    stamp, next_at = _read_look(kept.pop(LOOKED, "|"))
-    return stamp != held.joined(kept) or (next_at is not None and next_at <= now)
+    return tells_one_is_due(meta.several(conn, (*held.HOLDERS, LOOKED)), now)
+
+
+def tells_one_is_due(kept: Mapping[str, str], now: datetime) -> bool:
+    """`due`, by the values of these keys of `meta`."""
+    stamp, next_at = _read_look(kept.get(LOOKED, "|"))
+    holders = {key: kept[key] for key in held.HOLDERS if key in kept}
+    return stamp != held.joined(holders) or (next_at is not None and next_at <= now)
 
 
 def next_at(conn: Connection) -> datetime | None:

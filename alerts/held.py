@@ -35,9 +35,12 @@ def stamp(conn: Connection) -> str:
 
 def changed(conn: Connection) -> bool:
     """Whether a silence or an expected event changed since every held step was looked at."""
-    kept = meta.several(conn, (*HOLDERS, SEEN))
-    seen = kept.pop(SEEN, joined({}))
-    return seen != joined(kept)
+    return tells_a_change(meta.several(conn, (*HOLDERS, SEEN)))
+
+
+def tells_a_change(kept: Mapping[str, str]) -> bool:
+    """`changed`, by the values of these keys of `meta`."""
+    return kept.get(SEEN, joined({})) != joined({key: kept[key] for key in HOLDERS if key in kept})
 
 
 def look_again(turn: Turn, limit: int) -> int:

@@ -22,6 +22,7 @@ from alerts.severity import CLOCKS, severity
 from alerts.still import still
 from alerts.turn import Turn
 from tocsin.core.clock import CLOCKS_APART
+from tocsin.store import meta
 from tocsin.store import schema as s
 
 REST: Final[dict[str, timedelta]] = {
@@ -237,9 +238,10 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
     """Whether anything is due at `now`, apart from the stories `passed_over`: one cheap look, so that an idle engine never
     takes the writer's lock.
     """
+    kept = meta.several(conn, _KEPT)
     return (
-        held.changed(conn)
-        or announcements.due(conn, now)
+        held.tells_a_change(kept)
+        or announcements.tells_one_is_due(kept, now)
         or bool(waiting_now(conn, now, passed_over))
         or outages.to_ring(conn, passed_over)
     )
@@ -255,6 +257,8 @@ def waiting_now(conn: Connection, now: datetime, passed_over: Sequence[str] = ()
     return frozenset(name for name, waits in row._mapping.items() if waits)
 
 
+# What `anything` reads of `meta`, in one statement.
+_KEPT: Final = (*held.HOLDERS, held.SEEN, announcements.LOOKED)
 SIGNALS: Final = "signals"
 ESCALATIONS: Final = "escalations"
 SET_BACK: Final = "set back"

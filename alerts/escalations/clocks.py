@@ -34,11 +34,15 @@ _CLOCKS: Final[tuple[tuple[ColumnElement[Any], ColumnElement[bool]], ...]] = (
 )
 
 
+# Not `in_`, whose SQL is put together anew at each execution: an idle engine asks each second.
+_BEFORE_RELEASE: Final = or_(*(_e.status == one for one in BEFORE_RELEASE))
+
+
 def to_page(now: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
     """Escalations with a clock that ran out by `now` and whose deputy was not paged for it yet."""
     return and_(
         _e.closed_at.is_(None),
-        _e.status.in_(BEFORE_RELEASE),
+        _BEFORE_RELEASE,
         or_(*(and_(at <= now, not_yet) for at, not_yet in _CLOCKS)),
     )
 
@@ -52,7 +56,7 @@ def next_overdue(conn: Connection) -> datetime | None:
 
 @cache
 def _first_overdue() -> Select[*tuple[Any, ...]]:
-    running = (_e.closed_at.is_(None), _e.status.in_(BEFORE_RELEASE))
+    running = (_e.closed_at.is_(None), _BEFORE_RELEASE)
     return select(
         *(select(func.min(at)).where(*running, not_yet).scalar_subquery() for at, not_yet in _CLOCKS)
     )
