@@ -13,6 +13,7 @@ from importlib.metadata import packages_distributions
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.docs.test_architecture import statements
 
 OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -46,7 +47,7 @@ def _imports() -> Iterator[str]:
     """The top-level name of every module that the product imports from elsewhere."""
     for folder in OURS:
         for module in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            for node in statements(ast.parse(module.read_text("utf-8"))):
                 if isinstance(node, ast.Import):
                     yield from (alias.name.split(".")[0] for alias in node.names)
                 elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
