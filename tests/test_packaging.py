@@ -82,7 +82,13 @@ def run(
         text=True,
         timeout=120,
         cwd=room,
-        env=kept | {"HOME": str(room), "TOCSIN_DATA": str(room / "data")},
+        env=kept
+        | {
+            "HOME": str(room),
+            "TOCSIN_DATA": str(room / "data"),
+            # Hypothesis keeps its tables of Unicode there, and makes them for more than a second where there are none.
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),
+        },
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done
