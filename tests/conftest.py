@@ -54,6 +54,7 @@ QUIET_S = 0.4
 def pytest_configure(config: pytest.Config) -> None:
     # Collection makes hardly any cyclic garbage, and looking for it took a quarter of its time.
     gc.disable()
+    _one_thread_for_matrices()
     config.pluginmanager.register(kinds.Kinds(), "tocsin-kinds")
     config.pluginmanager.register(LeftOut(), "tocsin-left-out")
     if config.pluginmanager.hasplugin("hypothesispytest"):
@@ -72,6 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its own files in a way that newer Pythons deprecate: a hundred lines of warnings that nobody here can
     # act on.
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
+
+
+def _one_thread_for_matrices() -> None:
+    """Let numpy's libraries work in one thread. Their threads wait for each other in a loop, on cores that the workers share."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _same_examples() -> None:
