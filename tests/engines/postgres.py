@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import platform
 import pwd
 import secrets
 import shutil
@@ -220,7 +221,9 @@ def _new_files(data: Path, binaries: Path, run: Mapping[str, Any]) -> str:
         file.unlink()
 
     release = _must([str(binaries / "initdb"), "--version"], run)
-    return initialise(data, cache_folder(), (release, str(run.get("user")), *options), make)
+    # `initdb` writes down the time zone, and the bytes are those of the machine's kind.
+    which = (release, platform.machine(), os.environ.get("TZ", ""), str(run.get("user")), *options)
+    return initialise(data, cache_folder(), which, make)
 
 
 def postgres_at_hand() -> None:
