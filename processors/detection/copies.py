@@ -97,6 +97,15 @@ class Automated:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanTexts:
+    """The texts of a span as they were read: by text, the story of each, and the accounts that look automated."""
+
+    groups: list[Group]
+    story: Mapping[int, int]
+    robots: list[Automated]
+
+
+@dataclass(frozen=True, slots=True)
 class WindowStories:
     """What a span tells: `distinct` different texts, the stories of which there are copies, the most told first, the texts that
     are passed on, the most passed on first, and the accounts that look automated, the busiest first.
@@ -156,16 +165,25 @@ def within_a_span(*, own: bool = False) -> ColumnElement[bool]:
     return _within(_LATER, own=own)
 
 
-def copies_in(
+def texts_in(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, known: KnownTexts | None = None
+) -> SpanTexts:
+    """The texts in [start, end). `known` remembers those of the monitor, so that they need not be compared again."""
+    groups = groups_in(conn, monitor_id, start, end)
+    robots = automated_in(conn, monitor_id, start, end, known)
+    return SpanTexts(groups, stories_of(groups, known), robots)
+
+
+def copies_in(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, read: SpanTexts | None = None
 ) -> Copies:
     """The posts in [start, end) that repeat a story without saying so, as neither repost nor quote, and the further posts of
     accounts that look automated. One post of each story and of each such account stays. Reposts are set aside of a share alone.
+    `read` has the texts of this span where they were read already.
     """
-    groups = groups_in(conn, monitor_id, start, end)
-    texts = _told(groups, stories_of(groups, known))
+    read = read or texts_in(conn, monitor_id, start, end)
+    texts, robots = _told(read.groups, read.story), read.robots
     floods = [one for one in texts.values() if one.posts >= COPIES_FROM]
-    robots = automated_in(conn, monitor_id, start, end, known)
     extra = [(max(0, one.outside - (not one.floods)), one.negative_outside) for one in robots]
     # What is set aside of a robot is no voice of a text any more.
     theirs = sum((Counter(one.passed_on) for one in robots), Counter[int]())
@@ -244,13 +262,12 @@ def told_in(
     start: datetime,
     end: datetime,
     count: int,
-    known: KnownTexts | None = None,
+    read: SpanTexts | None = None,
 ) -> WindowStories:
-    """What the `count` mentions in [start, end) tell."""
-    groups = groups_in(conn, monitor_id, start, end)
-    story = stories_of(groups, known)
-    robots = automated_in(conn, monitor_id, start, end, known)
-    texts = _told(groups, story)
+    """What the `count` mentions in [start, end) tell. `read` has the texts of this span where they were read already."""
+    read = read or texts_in(conn, monitor_id, start, end)
+    story, robots = read.story, read.robots
+    texts = _told(read.groups, story)
     mentions = {told: one.posts + one.reposts for told, one in texts.items()}
     repeated = sum(n - 1 for n in mentions.values())
     most = sorted((told for told, n in mentions.items() if n > 1), key=lambda one: (-mentions[one], one))

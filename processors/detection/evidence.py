@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
 from processors.detection import trigger_habit
-from processors.detection.copies import WindowStories, span_of, told_in, within_a_span
+from processors.detection.copies import SpanTexts, WindowStories, span_of, told_in, within_a_span
 from processors.detection.terms import rising_subjects
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice, RisingTerm
-from processors.understand.likeness import KnownTexts
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS, counted
@@ -91,10 +90,10 @@ def look(
     monitor: Monitor,
     start: datetime,
     end: datetime,
-    known: KnownTexts | None = None,
+    read: SpanTexts | None = None,
 ) -> WindowContents:
-    """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on. `known`
-    remembers its texts, which spares comparing them again.
+    """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on. `read` has
+    the texts of this span where they were read already.
     """
     asked = span_of(monitor_id, start, end)
     tones = _tones(conn, asked)
@@ -134,7 +133,7 @@ def look(
         digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
         scored=_scored(tones),
-        told=told_in(conn, monitor_id, start, end, sum(labels.values()), known),
+        told=told_in(conn, monitor_id, start, end, sum(labels.values()), read),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from processors.detection.copies import NO_COPIES, Copies, copies_in
+from processors.detection.copies import NO_COPIES, Copies, SpanTexts, copies_in, texts_in
 from processors.detection.episode import ASIDE_KEPT
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import NOT_LOOKED, Reading, WindowCounts
@@ -31,6 +31,8 @@ class Judgement:
     readings: tuple[Reading, ...]
     # The states after this window of the kinds that had nothing to say in it and were not judged.
     quiet: Mapping[str, Any] = field(default_factory=dict)
+    # By its start, the texts of each span up to `until` that was looked at.
+    read: dict[datetime, SpanTexts] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[Standing, Reading]]:
         judged = (one for one in self.monitor.standings if one.name not in self.quiet)
@@ -53,6 +55,10 @@ class Judgement:
         """The copies that this kind itself set aside."""
         return self.copies.get(kind, NO_COPIES).aside
 
+    def texts(self, conn: Connection, start: datetime) -> SpanTexts:
+        """The texts of the span from `start` up to `until`. The search for copies has mostly read them already."""
+        return _texts(conn, self.monitor, start, self.until, self.read)
+
     def copies_before(self, kind: str) -> Copies:
         """The copies that were set aside before this kind was judged: its own, or else those of a kind before it."""
         return self.copies.get(kind) or next(iter(self.copies.values()), NO_COPIES)
@@ -73,7 +79,7 @@ def judgement(
     Most closed windows are quiet. With `spare_the_quiet`, a kind that has nothing to say in the window is not judged, because no
     row and no signal would come of its reading. It is judged all the same as soon as anything may ask for that.
     """
-    readings, copies = dict[str, Reading](), dict[str, Copies]()
+    readings, copies, read = dict[str, Reading](), dict[str, Copies](), dict[datetime, SpanTexts]()
     quiet, spared = dict[str, Any](), list[tuple[Standing, WindowCounts]]()
     for standing in one.standings:
         signal, hears = standing.kind.signal, standing.kind.hears
@@ -89,7 +95,7 @@ def judgement(
             if asked is not window:
                 window, reading = asked, standing.judge(asked, one.sensitivity)
         if reading.over and signal.sets_copies_aside:
-            found = _copies(conn, one, standing, reading, window, until)
+            found = _copies(conn, one, standing, reading, window, until, read)
             if found.aside:
                 copies[standing.name] = found
                 # A look at an open window leaves no trace: only closed windows are remembered.
@@ -104,7 +110,7 @@ def judgement(
         readings |= {standing.name: standing.judge(seen, one.sensitivity) for standing, seen in spared}
         quiet = {}
     inorder = (readings[standing.name] for standing in one.standings if standing.name in readings)
-    return Judgement(one, window, until, copies, tuple(inorder), quiet)
+    return Judgement(one, window, until, copies, tuple(inorder), quiet, read)
 
 
 def _copies(
@@ -114,13 +120,14 @@ def _copies(
     reading: Reading,
     window: WindowCounts,
     until: datetime,
+    read: dict[datetime, SpanTexts],
 ) -> Copies:
     """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside. For a share
     these are the negatives among the copies and those of reposts beyond the voices that they count as, and what any kind has set
     aside counts.
     """
     start = window.end - timedelta(seconds=reading.detail["span_s"])
-    found = copies_in(conn, one.id, start, until, one.known_texts)
+    found = copies_in(conn, one.id, start, until, _texts(conn, one, start, until, read))
     share = standing.kind.signal.is_share
     known = sum(
         n
@@ -141,6 +148,15 @@ def _copies(
     reposted = -(-aside * found.reposted // there)
     automated = (aside - reposted) * found.automated // max(1, found.aside)
     return Copies(aside, found.groups, aside, automated, reposted)
+
+
+def _texts(
+    conn: Connection, one: JudgedMonitor, start: datetime, until: datetime, read: dict[datetime, SpanTexts]
+) -> SpanTexts:
+    """The texts of this span, which are `read` once for all that one judgement and its signals ask of them."""
+    if start not in read:
+        read[start] = texts_in(conn, one.id, start, until, one.known_texts)
+    return read[start]
 
 
 def _without(window: WindowCounts, copies: Copies, *, of_share: bool) -> WindowCounts:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from processors.detection.copies import Copies, copies_in, told_in
+from processors.detection.copies import Copies, copies_in, texts_in, told_in
 from processors.detection.day_stories import day_stories
 from processors.detection.evidence import look
 from tests.processors.detection.conftest import START
@@ -64,6 +64,10 @@ def test_lightly_edited_copies_are_set_aside_as_one_story_and_its_figures_are_to
         told = told_in(conn, mine, NOON, END, 9)
         seen = look(conn, mine, Monitor(name="Brightwater", query="brightwater"), NOON, END)
         before = told_in(conn, mine, START, NOON, 0)
+        read = texts_in(conn, mine, NOON, END)
+        # What was read once says the same to whoever asks.
+        assert copies_in(conn, mine, NOON, END, read) == found
+        assert told_in(conn, mine, NOON, END, 9, read) == told == seen.told
     assert (told.distinct, told.automated, before.distinct, before.stories) == (3, 0, 0, [])
     [story] = told.stories
     assert (story.count, story.reposts, story.authors) == (7, 1, 7)
