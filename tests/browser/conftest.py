@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.served import SeededApp, seeded_app, served
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+# With a limit of one renderer, a window keeps the process that it began with, and its first view starts no second one.
+ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--renderer-process-limit=1")
 MISSING = "LEFT OUT: the browser tests need a Chromium on the machine (Debian: apt-get install chromium-headless-shell)"
 
 

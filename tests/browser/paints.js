@@ -2,7 +2,7 @@
 // passed yet. A way is all that the rule looks at: the ink, the size and weight of the letters, and what is painted behind the text
 // or meets it. A text that it cannot judge, or does not pass, is asked again wherever it stands.
 async (known) => {
-  const passed = new Set(known), asked = new Map(), paints = new Map();
+  const passed = new Set(known.split(" ").map(Number)), asked = new Map(), paints = new Map();
   const short = (text) => {
     let a = 7, b = 11;
     for (const letter of text) {

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from api.app import create_app
-from tests.browser.axe import of_contrast, violations
+from tests.browser.axe import of_contrast_beside, violations
 from tests.browser.served import SeededApp, seeded_app, served
 from tests.browser.test_page_in_a_browser import CONTRAST, LAPTOP, PHONE, SMALL_TARGETS, keep, sign_in, tab
 from tests.contracts.loopback import INGEST, Loopback, posts
@@ -25,7 +25,7 @@ OVERLAPPING = """() => {
     .map(([b]) => a.outerHTML.slice(0, 60) + " and " + b.outerHTML.slice(0, 60)));
 }"""
 LOOK = f"""() => [document.documentElement.scrollWidth, ({CONTRAST})(), ({OVERLAPPING})(), ({SMALL_TARGETS})()]"""
-"""All of `hold_beside` but axe, in one call."""
+"""All of `hold_beside` but axe."""
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def hold(page: Page, name: str) -> None:
 def hold_beside(page: Page, name: str) -> None:
     """Fits, can be read and touched, in a second scheme too: what `hold` looks at beside it depends on no colour."""
     width = page.viewport_size["width"] if page.viewport_size else 0
-    wide, pale, over, small = page.evaluate(LOOK)
+    contrast, (wide, pale, over, small) = of_contrast_beside(page, LOOK)
     assert wide <= width, f"{name} scrolls sideways"
     assert pale == [], f"{name}: too little contrast"
-    assert of_contrast(page) == [], name
+    assert contrast == [], name
     assert over == [], f"{name}: one lies over another"
     if width == PHONE["width"]:
         assert small == [], f"{name}: too small for a thumb"
