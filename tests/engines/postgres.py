@@ -142,10 +142,15 @@ class Postgres:
         if self._process is not None and self._process.poll() is None:
             # A running postmaster would start new processes and clean up after the killed ones.
             self._process.send_signal(signal.SIGSTOP)
-            for pid in [*_children(self._process.pid), self._process.pid]:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            children = _children(self._process.pid)
+            for pid in [*children, self._process.pid]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
+            # A new server refuses to start while one of them still has the memory that they share.
+            while any(map(_runs, children)):
+                time.sleep(0.005)
             GUARD.forget(self._process.pid)
 
     def stop(self) -> None:
@@ -297,6 +302,13 @@ def _children(pid: int) -> list[int]:
         ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
     ).stdout
     return [int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid]
+
+
+def _runs(pid: int) -> bool:
+    """Whether this process of another parent has not ended."""
+    if Path("/proc/self/stat").exists():
+        return _state_and_parent(Path(f"/proc/{pid}/stat"))[0] not in ("gone", "Z", "X")
+    return subprocess.run(["ps", "-p", str(pid)], capture_output=True).returncode == 0
 
 
 def _state_and_parent(stat: Path) -> tuple[str, str]:

@@ -148,15 +148,17 @@ def _engines(*arguments: str, rooms: Path | None = None) -> subprocess.Popen[str
         [sys.executable, "-m", "tests.engines", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         env=os.environ | ({"TMPDIR": str(rooms)} if rooms else {}),
     )
 
 
 def _line(tool: subprocess.Popen[str]) -> str:
-    assert tool.stdout is not None
-    return tool.stdout.readline().strip()
+    assert tool.stdout is not None and tool.stderr is not None
+    line = tool.stdout.readline().strip()
+    assert line, f"it ended with {tool.wait(30)}: {tool.stderr.read()}"
+    return line
 
 
 def _port(url: str) -> int:
