@@ -53,6 +53,7 @@ def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
     assert LONGER.keys() - set(files()) == set()
 
 
+@pytest.mark.slow("reads every file once for each pattern")
 @pytest.mark.parametrize(
     "trace",
     # What stands before a path is looked at behind its first letters: Python finds those ten times as quickly.
@@ -141,6 +142,7 @@ def test_what_is_locked_satisfies_what_is_asked_for() -> None:
     assert (ROOT / "Makefile").is_file()
 
 
+@pytest.mark.slow("parses all code")
 def test_no_public_class_name_stands_in_two_folders() -> None:
     where: dict[str, set[str]] = {}
     for name, (_, classes) in modules().items():

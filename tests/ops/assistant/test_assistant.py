@@ -155,6 +155,7 @@ def test_an_escalation_hides_privileged_notes_from_a_key_that_may_not_see_them(w
         assert "404: " in unknown
 
 
+@pytest.mark.slow("two runs of a command")
 def test_it_acts_only_as_far_as_its_key_may(world: World) -> None:
     world.scene.over()
     alert = world.scene.alert()

@@ -80,6 +80,7 @@ def test_brand_and_competitors_have_the_promised_volumes(end: datetime) -> None:
         assert 1_600 <= len(about(competitor, told(end))) <= 2_400
 
 
+@pytest.mark.slow("tells days of talk")
 def test_every_language_and_network_is_heard() -> None:
     brand = about(BRAND, told())
     languages = Counter(mention.lang for mention in brand)
@@ -150,6 +151,7 @@ def about_before_campaign() -> list[Mention]:
     return between(about(BRAND, told()), timeline(AFTERNOON).start, timeline(AFTERNOON).campaign_from)
 
 
+@pytest.mark.slow("tells days of talk")
 @pytest.mark.parametrize("end", [AFTERNOON, NIGHT])
 def test_the_giveaway_is_five_to_eight_times_as_loud_for_three_hours_and_glad(end: datetime) -> None:
     times = timeline(end)
