@@ -18,11 +18,17 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new_alert(scene: Scene) -> None:
+def resolved(scene: Scene) -> str:
+    """The id of an alert that has fired and that a person has resolved."""
     scene.over(**ESCALATE)
-    first = scene.alert().id
+    alert = scene.alert().id
     with scene.write() as conn:
-        act(scene.turn(conn, ADA), actions.resolve, first)
+        act(scene.turn(conn, ADA), actions.resolve, alert)
+    return alert
+
+
+def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new_alert(scene: Scene) -> None:
+    first = resolved(scene)
     scene.clock.advance(timedelta(hours=5))
     scene.over(windows_over=1)
     assert scene.alert().status == "resolved"
@@ -36,10 +42,7 @@ def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new
 
 
 def test_copies_that_are_set_aside_in_between_do_not_hide_a_story_that_comes_back(scene: Scene) -> None:
-    scene.over(**ESCALATE)
-    first = scene.alert().id
-    with scene.write() as conn:
-        act(scene.turn(conn, ADA), actions.resolve, first)
+    first = resolved(scene)
     scene.clock.advance(timedelta(hours=1))
     scene.signal("set_aside")
     scene.step()
