@@ -21,6 +21,9 @@ CLASSES_ALONE = (
 )
 """Keep no machine code, which Java 25 would keep beside the classes: it takes some of it for foreign, says so, and drops it."""
 
+MOST_KEPT = 4
+"""How many sets of classes stay, each some 65 MB. Another Java, or other jars, need a set of their own."""
+
 Train = Callable[[Sequence[str]], None]
 """A function that starts a broker with these options for Java added, and stops it in order."""
 
@@ -35,9 +38,20 @@ def kept_classes(cache: Path, java: str, class_path: str, train: Train) -> list[
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not kept.exists() and not failed.exists():
                     _make(kept, failed, train)
+                    _remove_others(cache, kept)
+        if not kept.exists():
+            return []
+        kept.touch()
     except OSError:  # a folder that cannot be written: nothing is kept
         return []
-    return [f"-XX:AOTCache={kept}", *CLASSES_ALONE] if kept.exists() else []
+    return [f"-XX:AOTCache={kept}", *CLASSES_ALONE]
+
+
+def _remove_others(cache: Path, kept: Path) -> None:
+    """Remove the sets of classes that were used longest ago. A broker that starts with a removed set starts without it."""
+    others = sorted(set(cache.glob("classes-*.aot")) - {kept}, key=lambda path: path.stat().st_mtime)
+    for old in others[: max(0, len(others) - MOST_KEPT + 1)]:
+        old.unlink(missing_ok=True)
 
 
 def _release(java: Path) -> str:
