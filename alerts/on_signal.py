@@ -272,7 +272,8 @@ def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
     decision = judge(turn.conn, alert, signal)
     rises = decision.severity is not None and decision.severity < alert.severity
     if rises and not _explained(turn, alert, signal):
-        risen = worsen(turn, alert, decision, figures=_figures(alert, signal, worsened=True))
+        figures = _figures(alert, signal, worsened=True)
+        risen = worsen(turn, alert, decision, figures=figures, over=_over_by_now(turn.conn, signal))
         return Change("worsened", alert, tuple(risen))
     figures = _figures(alert, signal)
     if alert.calmed_at is None:
@@ -281,10 +282,18 @@ def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
 
 
 def worsen(
-    turn: Turn, alert: Alert, decision: Decision, why: str = "", figures: Mapping[str, Any] | None = None
+    turn: Turn,
+    alert: Alert,
+    decision: Decision,
+    why: str = "",
+    figures: Mapping[str, Any] | None = None,
+    over: bool = False,
 ) -> list[Step]:
     """The severity rises: people who have the alert in hand are asked again, snoozes and dismissals break, the ladder
     begins anew.
+
+    `over`: the story has calmed by now, so this rise pages nobody. The ladder pages if the story goes on all the same; an
+    escalated alert has no ladder, and pages.
     """
     assert decision.severity is not None
     escalated = alert.status == states.ESCALATED
@@ -306,7 +315,7 @@ def worsen(
     )
     risen = worse.outcome(turn.now)
     steps: list[Step] = [TakeBack(alert), worse]
-    if waiting(turn, risen) is None:
+    if waiting(turn, risen) is None and (escalated or not over):
         rise = Sentence(
             "Worse: rose from SEV{before} to SEV{now}", before=alert.severity, now=decision.severity
         )
@@ -318,6 +327,16 @@ def worsen(
     if escalated:
         steps.append(Tighten(risen))
     return steps
+
+
+def _over_by_now(conn: Connection, signal: Row[Any]) -> bool:
+    """Whether the newest signal of this story that waits is its calm: the story rose and calmed while the engine was away."""
+    signals = s.signals.c
+    newest = (signals.tick.desc(), signals.window_end.desc(), signals.id.desc())
+    of_story = select(signals.state).where(
+        signals.fingerprint == signal.fingerprint, signals.handled_at.is_(None)
+    )
+    return conn.scalar(of_story.order_by(*newest).limit(1)) == "calm"
 
 
 def zone_of(turn: Turn, alert: Alert) -> ZoneInfo:
