@@ -299,10 +299,11 @@ def post_of(
         return Post(top.source, top.id, None, "", None, top.reach, None, None, None, label, None, False)
     scored_by = known.scored_by if known else PERSON if row.model == PERSON else None
     whole = f"{row.title}\n{row.text}" if row.title else row.text
-    text = whole if len(whole) <= _TEXT_SHOWN else whole[:_TEXT_SHOWN].rstrip() + "…"
+    cut = whole if len(whole) <= _TEXT_SHOWN else whole[:_TEXT_SHOWN].rstrip()
+    text = cut if cut == whole else f"{cut}…"
     # The words are those of the model's own label, and tell nothing of another one.
     model = row.model if scored_by is None else None
-    counted = [one for one in reasons_for(model, row.lang, whole) or () if one.end < len(text)]
+    counted = [one for one in reasons_for(model, row.lang, whole) or () if one.end <= len(cut)]
     return Post(
         source=row.source,
         id=row.id,

@@ -95,6 +95,21 @@ def test_the_words_that_counted_are_told_and_marked_in_the_text(talk: World) -> 
     assert "<b>" not in page
 
 
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("My Lumo lamp is terrible", True),
+        ("Lumo".ljust(1192) + "terrible lamp", True),
+        ("Lumo".ljust(1193) + "terrible lamp", False),
+    ],
+    ids=["the last word", "the last word that is shown", "a word that is cut"],
+)
+def test_every_word_that_is_shown_whole_may_be_marked(talk: World, text: str, marked: bool) -> None:
+    talk.store_mention("ends", text, talk.now - MINUTE, "negative", model=LinearScorer("en").model)
+    _, page = on_the_page(talk, q="terrible")
+    assert bool(re.search(r"<mark[^>]*>terrible</mark>", page)) == marked
+
+
 def test_copies_of_a_text_are_one_story_and_stand_behind_the_first(talk: World) -> None:
     text = "The Lumo lamp caught fire while my children slept, please share this"
     edited = (text, f"BREAKING {text}", text.replace("please share", "pls RT"), f"{text} #lumo")
