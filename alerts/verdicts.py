@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
+from alerts import states
 from alerts.actor import Actor
 from alerts.alert import Alert
 from tocsin.core.errors import WrongInput
@@ -38,6 +39,12 @@ OF_DISMISSAL: Final[Mapping[str, str]] = {
 }
 """The verdict that lies in the reason of a dismissal."""
 
+_TOLD: Final = (
+    s.alerts.c.status.not_in((states.CANDIDATE, states.SUPPRESSED)),
+    s.alerts.c.merged_into.is_(None),
+)
+"""The conditions of an alert that told people anything: no candidate, and not a suppressed or a merged one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -58,7 +65,7 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An alert with its verdict."""
+    """An alert with its verdict. `told` says that it told people anything: it was neither suppressed nor merged."""
 
     alert_id: str
     kind: str
@@ -66,6 +73,7 @@ class Judged:
     opened_at: datetime
     ended_at: datetime
     peak_score: float
+    told: bool
 
 
 def check_verdict(verdict: str) -> str:
@@ -124,7 +132,7 @@ def judged_alerts(conn: Connection, monitor_id: str, since: datetime) -> list[Ju
     """The alerts that opened since then and have a verdict, the oldest first."""
     a, t = s.alerts.c, s.verdicts.c
     rows = conn.execute(
-        select(a.id, a.kind, t.verdict, a.opened_at, a.last_signal_at, a.peak_score)
+        select(a.id, a.kind, t.verdict, a.opened_at, a.last_signal_at, a.peak_score, and_(*_TOLD))
         .join_from(s.alerts, s.verdicts, a.id == t.alert_id)
         .where(t.monitor_id == monitor_id, a.opened_at >= since)
         .order_by(a.opened_at, a.id)
@@ -139,8 +147,7 @@ def monitors_with_verdicts(conn: Connection, since: datetime) -> list[str]:
 
 
 def fired_since(conn: Connection, monitor_id: str, since: datetime) -> int:
-    """The alerts of the monitor that opened since then and told people anything: no candidates, no suppressed or merged ones."""
+    """The alerts of the monitor that opened since then and told people anything."""
     a = s.alerts.c
-    told = (a.status.not_in(("candidate", "suppressed")), a.merged_into.is_(None))
-    query = select(func.count()).where(a.monitor_id == monitor_id, a.opened_at >= since, *told)
+    query = select(func.count()).where(a.monitor_id == monitor_id, a.opened_at >= since, *_TOLD)
     return int(conn.execute(query).scalar_one())

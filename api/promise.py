@@ -24,7 +24,8 @@ LEAST: Final = timedelta(days=7)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """`promised` false alerts a week. Over `weeks`, `fired` alerts told people anything: people found `false` of them to be none,
-    and said nothing of `unjudged` ones. The rates are None for the first week.
+    and said nothing of `unjudged` ones. Verdicts on alerts that told nobody are no part of that. The rates are None for the first
+    week.
     """
 
     promised: float
@@ -48,14 +49,14 @@ class Promise:
 def promise_of(conn: Connection, monitor: Defined[Monitor], now: datetime) -> Promise:
     """The promise of the monitor and what came of it in the last four weeks, or since it was defined."""
     span = min(LOOKED_BACK, max(timedelta(0), now - monitor.created_at))
-    judged = judged_alerts(conn, monitor.id, now - span)
+    judged = [one for one in judged_alerts(conn, monitor.id, now - span) if one.told]
     fired = fired_since(conn, monitor.id, now - span)
     return Promise(
         promised=monitor.value.false_alerts_per_week,
         weeks=span / WEEK,
         fired=fired,
         false=_false(judged),
-        unjudged=max(0, fired - len(judged)),
+        unjudged=fired - len(judged),
         knowledge=knowledge(conn, monitor.id, monitor.value.series),
         signals=tuple(precision(conn, monitor.id)),
         ahead=outlook(conn, monitor.id, monitor.value),

@@ -49,6 +49,13 @@ def test_a_resolved_alert_has_its_verdict_and_the_promise_stands_beside_what_cam
     assert kept["false_per_week"] == 1 / (15 / 7)
     assert kept["signals"][0]["precision"] == 0.5
     assert kept["can"] == ["triggers", "bursts", "hours"]
+    world.scene.signal("set_aside")
+    world.scene.step()
+    aside = next(one for one in world.scene.alerts() if one.status == "suppressed")
+    assert desk.post(f"/v1/alerts/{aside.id}/verdict", json={"verdict": "noise"}).status_code == 200
+    again = desk.get(f"{monitor}/promise").json()
+    assert (again["fired"], again["false"], again["unjudged"]) == (3, 1, 1), "it told nobody"
+    assert again["signals"][0]["judged"] == 3
     assert desk.post(f"{path}/verdict", json={"verdict": "duplicate"}).status_code == 200
     assert world.key(Role.VIEWER).post(f"{path}/verdict", json={"verdict": "real"}).status_code == 403
     assert desk.post(f"{path}/verdict", json={"verdict": "dull"}).status_code == 422
