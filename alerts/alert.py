@@ -99,8 +99,11 @@ class Alert:
 
     @property
     def has_fallen(self) -> bool:
-        """The score is less than half of its peak. A score that moves a little says nothing of a story that goes on."""
-        return 2 * self.score < self.peak_score
+        """The score of the figures that are shown is less than half of its peak. A score that moves a little says nothing of a
+        story that goes on. A calm moves the score, and leaves the figures as they were.
+        """
+        facts = self.readable_facts
+        return facts is not None and 2 * facts.score < self.peak_score
 
     @property
     def needs_answer(self) -> bool:

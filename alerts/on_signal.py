@@ -210,7 +210,7 @@ def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> lis
     """The alert fires. Where it absorbs an alert that is as bad, that one has asked people already: the ladder goes on
     where it stands, and an answer to that alert counts for this one.
     """
-    told = _told_before(turn.conn, alert)
+    told = _told_before(turn, alert)
     fire = Move(
         alert,
         "fire",
@@ -231,31 +231,33 @@ def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> lis
         answer = {name: getattr(told, name) for name in UNANSWERED} | {"next_step_at": None}
         why = f"{told.acknowledged_by or 'somebody'} had answered {told.id}"
         steps.append(Move(fired, ANSWERED[told.status], answer, reason=why))
-    return steps + _absorb(turn.conn, fired)
+    return steps + _absorb(turn, fired)
 
 
-def _absorbable(conn: Connection, alert: Alert) -> list[Alert]:
-    """The live alerts of the same monitor whose story this alert tells as well."""
+def _absorbable(turn: Turn, alert: Alert) -> list[Alert]:
+    """The live alerts of the same monitor whose story this alert tells as well. One that calmed long ago told another story: it
+    stays until a person has looked.
+    """
     kinds = SIGNAL_KINDS.absorbed_into(alert.kind)
-    found = (live(conn, fingerprint_of(alert.monitor_id, one.kind)) for one in kinds)
-    return [other for other in found if other is not None]
+    found = (live(turn.conn, fingerprint_of(alert.monitor_id, one.kind)) for one in kinds)
+    return [other for other in found if other is not None and not _is_old(turn, other)]
 
 
-def _told_before(conn: Connection, alert: Alert) -> Alert | None:
+def _told_before(turn: Turn, alert: Alert) -> Alert | None:
     """The alert that this one is about to absorb, if it has fired, lasts, was as bad, and people know of it."""
-    for other in _absorbable(conn, alert):
+    for other in _absorbable(turn, alert):
         fired = other.status in (states.FIRING, *ANSWERED) and other.calmed_at is None
         if not fired or other.severity > alert.severity:
             continue
-        if other.status in ANSWERED or queue.reached(conn, other.id):
+        if other.status in ANSWERED or queue.reached(turn.conn, other.id):
             return other
     return None
 
 
-def _absorb(conn: Connection, alert: Alert) -> list[Step]:
+def _absorb(turn: Turn, alert: Alert) -> list[Step]:
     """The alert visibly absorbs the alerts whose story it tells."""
     steps: list[Step] = []
-    for other in _absorbable(conn, alert):
+    for other in _absorbable(turn, alert):
         if other.status in ABSORBED:
             values = {
                 "merged_into": alert.id,

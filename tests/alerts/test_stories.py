@@ -57,6 +57,16 @@ def test_a_volume_alert_absorbs_the_open_negativity_alert(scene: Scene) -> None:
     assert scene.paged() == [("ada", "page", "cancelled"), ("ada", "page", "queued")]
 
 
+def test_a_volume_alert_leaves_alone_what_calmed_long_ago_and_nobody_answered(scene: Scene) -> None:
+    """The crisis of today does not tell the sour evening of last week: that one stays until a person has looked."""
+    scene.over(NEGATIVITY, **REVIEW)
+    scene.calm(NEGATIVITY)
+    scene.clock.advance(timedelta(days=4))
+    scene.over(**ESCALATE)
+    evening = scene.alert(NEGATIVITY)
+    assert (evening.status, evening.merged_into, evening.calmed_unacknowledged) == ("firing", None, True)
+
+
 def test_one_story_pages_one_person_once_whichever_of_its_two_alerts_fires_first(scene: Scene) -> None:
     scene.over(NEGATIVITY, **REVIEW)
     deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
