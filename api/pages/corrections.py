@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from api.pages.card import anchor_of
+from api.pages.problem import came_from
 from api.pages.render import page_context
 from api.problems import Problem
 from api.state import form_of, principal_of, state_of
@@ -24,9 +22,6 @@ from tocsin.store.mentions import Key
 
 router = APIRouter(include_in_schema=False)
 
-_OURS: Final = re.compile(r"/(?:mentions|alerts/[\w-]+)(?:\?[^\s\\]*)?")
-"""The pages that a correction leads back to."""
-
 
 @router.post("/monitors/{id}/correct")
 def correct_post(request: Request, id: str) -> Response:
@@ -40,8 +35,7 @@ def correct_post(request: Request, id: str) -> Response:
         correct(
             state.store, conn, monitor.id, key, label, now=state.now(), actor=who.label, role=who.role.value
         )
-    back = form.get("back", "")
-    page = back if _OURS.fullmatch(back) else f"/mentions?monitor={monitor.id}"
+    page = came_from(request) or f"/mentions?monitor={monitor.id}"
     return RedirectResponse(f"{page}#{anchor_of(*key)}", 303)
 
 

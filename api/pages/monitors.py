@@ -190,9 +190,8 @@ def end_monitor(request: Request, id: str) -> Response:
 
 
 def _before(models: Sequence[Mapping[str, Any]]) -> int:
-    """The version before the one in use, 0 where there is none."""
-    active = next((one["version"] for one in models if one["active"]), 0)
-    return max((one["version"] for one in models if one["version"] < active), default=0)
+    """The version that was in use when the present one was learnt, 0 for the common model alone."""
+    return next((one["instead_of"] for one in models if one["active"]), 0)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -21,6 +22,12 @@ from tocsin.core.sentences import Sentence
 
 KEPT = (401, 403, 409, 412, 422)
 """Statuses of a refusal after which what was typed is shown."""
+
+_WITH_FORMS = ("alerts", "escalations", "monitors")
+"""Pages of one thing, below which the addresses of their forms lie."""
+
+_OF_MENTIONS = re.compile(r"/(?:mentions|alerts/[\w-]+)(?:\?[^\s\\]*)?")
+"""The pages on which mentions are corrected."""
 
 WRITTEN = ("reason", "text", "note")
 """The fields of forms in which people write sentences."""
@@ -56,20 +63,21 @@ ON_THE_PAGE: Mapping[str, str] = {
     "no dead letter {id}; list them with: tocsin dead-letters list": (
         "there is no dead letter {id}; the list of dead letters shows those that there are"
     ),
+    "the monitor matches no mention {id} of the source {source} that is kept": (
+        "this post is no longer kept, or the monitor no longer matches it"
+    ),
     "there is no such sign-in link; make a new one with: tocsin signin": (
         "there is no such sign-in link; the sign-in page sends a new one"
     ),
 }
-"""What the page says in place of a sentence that names a command, by their patterns."""
+"""What the page says in place of a sentence that names a command or an id, by their patterns."""
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
     """The problem as HTML. It needs no store, because the store may be what is away."""
     ctx = _context(request)
     title = TITLES.get(problem.status, "That did not work")
-    back = (
-        _return_path(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
-    )
+    back = _back(request, problem.status) if request.method == "POST" else None
     detail, faults = _detail(problem, ctx), [_fault(one, ctx) for one in problem.errors]
     typed = written(request) if problem.status in KEPT else []
     # A stranger who only looked has nothing to copy.
@@ -149,8 +157,23 @@ def _context(request: Request) -> PageContext:
         return PageContext(request, state, visitor_of(request), fmt, Banner())
 
 
+def _back(request: Request, status: int) -> str | None:
+    """Where a refused form leads back to. After 404 only a page that lists other things is still there."""
+    if status == 404:
+        return came_from(request)
+    return _return_path(request) if status in (403, 409, 412, 422) else None
+
+
 def _return_path(request: Request) -> str | None:
-    """The page that the form was on: /alerts/ID/escalate came from /alerts/ID."""
+    """The page that the form was on: /alerts/ID/escalate came from /alerts/ID, where the form does not name another."""
+    if (named := came_from(request)) is not None:
+        return named
     path = urlsplit(str(request.url)).path
     parts = path.split("/")
-    return "/".join(parts[:3]) if len(parts) == 4 and parts[1] in ("alerts", "escalations") else None
+    return "/".join(parts[:3]) if len(parts) == 4 and parts[1] in _WITH_FORMS else None
+
+
+def came_from(request: Request) -> str | None:
+    """The page of mentions that a form names as its own."""
+    named = form_of(request).get("back", "")
+    return named if _OF_MENTIONS.fullmatch(named) else None

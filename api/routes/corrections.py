@@ -57,6 +57,9 @@ class LearntModel(BaseModel):
     actor: str
     figures: LearntFigures
     active: bool
+    instead_of: int = Field(
+        description="The version that was in use when this one was learnt; 0: the common model alone. A roll-back goes there."
+    )
 
 
 class Corrections(BaseModel):

@@ -1,12 +1,16 @@
-"""The models that were learnt from corrections: versions of a monitor, of which at most one is in use."""
+"""The models that were learnt from corrections: versions of a monitor, of which at most one is in use.
+
+Each version knows which one was in use when it was learnt: to roll back is to use that one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from processors.understand.brand import BrandModel
 from tocsin.core.errors import NotFound
@@ -14,6 +18,9 @@ from tocsin.core.sentences import Sentence
 from tocsin.definitions.repository import touch
 from tocsin.store import audit
 from tocsin.store import schema as s
+
+_INSTEAD_OF: Final = "instead_of"
+"""Where the stored figures of a version say which one was in use when it was learnt."""
 
 
 def active_models(conn: Connection) -> dict[str, BrandModel]:
@@ -24,11 +31,20 @@ def active_models(conn: Connection) -> dict[str, BrandModel]:
 
 
 def versions(conn: Connection, monitor_id: str) -> list[dict[str, Any]]:
-    """The versions of a monitor, the newest first: version, at, actor, figures, active."""
+    """The versions of a monitor, the newest first: version, at, actor, figures, active, and `instead_of`, the version that was in
+    use when it was learnt, 0 for none.
+    """
     t = s.brand_models.c
     columns = (t.version, t.at, t.actor, t.figures, t.active)
     found = conn.execute(select(*columns).where(t.monitor_id == monitor_id).order_by(t.version.desc()))
-    return [dict(row._mapping) for row in found]
+    return [_told(dict(row._mapping)) for row in found]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    figures = dict(row["figures"])
+    # What older code stored does not say it: most versions were learnt while the one before them was in use.
+    instead_of = figures.pop(_INSTEAD_OF, row["version"] - 1)
+    return {**row, "figures": figures, "instead_of": instead_of}
 
 
 def keep(
@@ -41,10 +57,17 @@ def keep(
     actor: str,
     role: str,
 ) -> int:
-    """Store a model as the next version and use it from the next batch on. Returns its version."""
+    """Store a model as the next version and use it from the next batch on. Returns its version. A model that equals the newest
+    version is that version.
+    """
     t = s.brand_models
-    last = conn.execute(select(func.max(t.c.version)).where(t.c.monitor_id == monitor_id)).scalar_one()
-    version = (last or 0) + 1
+    rows = select(t.c.version, t.c.model).where(t.c.monitor_id == monitor_id)
+    last = conn.execute(rows.order_by(t.c.version.desc()).limit(1)).one_or_none()
+    if last is not None and decoded(last.version, last.model) == replace(model, version=last.version):
+        use(conn, monitor_id, last.version, now=now, actor=actor, role=role)
+        return int(last.version)
+    version = 1 if last is None else last.version + 1
+    instead_of = next((one["version"] for one in versions(conn, monitor_id) if one["active"]), 0)
     conn.execute(
         insert(t),
         {
@@ -53,7 +76,7 @@ def keep(
             "at": now,
             "actor": actor,
             "model": {"bias": model.bias, "words": dict(model.words)},
-            "figures": dict(figures),
+            "figures": {**figures, _INSTEAD_OF: instead_of},
             "active": False,
         },
     )

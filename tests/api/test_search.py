@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -168,6 +168,17 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
     assert ids(talk, monitor="Lumo", label="neutral") == ["d", "b"]
     late = client.post(f"/monitors/{monitor}/correct", data=form | {"label": "positive", "seen": "negative"})
     assert late.status_code == 412 and "pia has called this post neutral since you saw it." in late.text
+    client.headers["Accept"] = "text/html"
+    listed_at = f"/mentions?monitor={monitor}&q=lamp"
+    for wrong, status, said in (
+        ({"label": "positive", "seen": "negative"}, 412, "pia has called"),
+        ({"id": "gone"}, 404, "this post is no longer kept"),
+    ):
+        refused = client.post(f"/monitors/{monitor}/correct", data=form | {"back": listed_at} | wrong)
+        assert refused.status_code == status and said in refused.text and "'gone'" not in refused.text
+        assert f'href="{escape(listed_at)}">Look again' in refused.text
+    few = client.post(f"/monitors/{monitor}/learn", data={"csrf": session.csrf})
+    assert few.status_code == 422 and f'href="/monitors/{monitor}">Look again' in few.text
     again = client.post(
         f"/monitors/{monitor}/correct", data=form | {"seen": "positive"}, follow_redirects=False
     )
@@ -189,6 +200,7 @@ def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None
     assert answer.headers["location"] == f"/monitors/{monitor}?done=learnt"
     shown = client.get(f"/monitors/{monitor}").text
     assert "Model 1" in shown and "in use" in shown and "Of 6 corrected mentions" in shown
+    assert "Roll back to the common model" in shown
     back = client.post(f"/monitors/{monitor}/use", data=form | {"model": "0"}, follow_redirects=False)
     assert (back.status_code, back.headers["location"]) == (303, f"/monitors/{monitor}?done=unused")
     assert "The common model alone labels" in client.get(back.headers["location"]).text
@@ -198,6 +210,7 @@ def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None
     Rescorer(talk.scene.store, talk.scene.clock).once()
     assert "read anew" not in client.get("/settings").text
     assert (model["version"], model["active"], model["figures"]["corrections"]) == (1, False, 6)
+    assert model["instead_of"] == 0
 
 
 def test_a_search_comes_in_pages_that_join(talk: World) -> None:

@@ -200,7 +200,7 @@ def test_a_mention_is_corrected_with_one_tap_and_what_was_learnt_is_rolled_back(
             page.get_by_text("Of 5 corrected mentions, 0 were right before and 5 are right now.")
         ).to_be_visible()
         expect(page.get_by_text("in use", exact=True)).to_be_visible()
-        page.get_by_role("button", name="Roll back").click()
+        page.get_by_role("button", name="Roll back to the common model").click()
         expect(page.get_by_text("in use", exact=True)).to_have_count(0)
         expect(page.get_by_role("button", name="Use this one")).to_be_visible()
 

@@ -350,7 +350,7 @@ brand_models = _table(
     Column("actor", String(256), nullable=False),
     # {bias, words}: processors.understand.brand.BrandModel
     Column("model", Json, nullable=False),
-    # How good the model is: processors.corrections.refit.
+    # How good the model is (processors.corrections.refit), and the version that was in use when it was learnt.
     Column("figures", Json, nullable=False),
     Column("active", Boolean, nullable=False),
 )

@@ -20,6 +20,7 @@ from processors.forgetting import erase_posts
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
+from processors.understand.brand import BrandModel
 from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import NotFound, WrongInput
@@ -152,6 +153,30 @@ def test_a_model_of_corrections_labels_the_next_batch_and_is_taken_back_in_one_s
         assert count(conn, monitor.id) == 8
     with pytest.raises(NotFound), desk.store.write() as conn:
         models.use(conn, monitor.id, 7, **BY)
+
+
+def test_a_version_knows_what_was_in_use_when_it_was_learnt_and_an_equal_one_is_no_other(desk: Desk) -> None:
+    def learnt(bias: float) -> int:
+        with desk.store.write() as conn:
+            return models.keep(conn, "m_lumo", BrandModel(0, (bias, 0.0, 0.0)), {"corrections": 5}, **BY)
+
+    def use(version: int) -> None:
+        with desk.store.write() as conn:
+            models.use(conn, "m_lumo", version, **BY)
+
+    assert [learnt(0.1), learnt(0.2), learnt(0.2)] == [1, 2, 2]
+    use(0)
+    assert learnt(0.3) == 3
+    use(1)
+    with desk.store.read() as conn:
+        kept = models.versions(conn, "m_lumo")
+    # The third was learnt while the common model alone was in use: the second had been rolled back.
+    assert [(one["version"], one["instead_of"], one["active"]) for one in kept] == [
+        (3, 0, False),
+        (2, 1, False),
+        (1, 0, True),
+    ]
+    assert all(one["figures"] == {"corrections": 5} for one in kept)
 
 
 def test_too_few_corrections_teach_nothing_and_change_nothing(desk: Desk) -> None:
