@@ -47,6 +47,7 @@ def backtest_page(request: Request, id: str) -> Response:
         until=datetime.fromisoformat(result["last"]) if result else None,
         chart=draw_backtest(backtests.by_step(result), ctx.fmt, monitor.name),
         curve=draw_curve(result["curve"], result["promise"], ctx.fmt, monitor.name) if result else None,
+        silent=backtests.SILENT,
         may_ask=permitted(ctx.who, "/monitors/{id}/backtests"),
         may_decide=permitted(ctx.who, "/backtests/{id}/decide"),
         flash=flash_of(request, ctx.fmt)[0],

@@ -99,10 +99,13 @@ def _print_figures(
     runtime: Any, monitor: str, heard_since: str | None, *, curve: bool, by_time: bool
 ) -> None:
     """The alerts of the monitor as it is, then a line for each step of time, and for each promise."""
+    from alerts.severity import CLOCKS
     from api.backtests import by_step
     from ops.replay.curve import with_curve
     from ops.replay.files import heard_from
+    from ops.replay.fired import claim_of
     from tocsin.core.clock import EPOCH
+    from tocsin.core.signal_kinds import SIGNAL_KINDS
     from tocsin.definitions.models import Monitor
     from tocsin.definitions.repository import find
 
@@ -112,10 +115,9 @@ def _print_figures(
     result = with_curve(runtime, one, since=EPOCH, heard_since=heard)
     for alert in result["alerts"]:
         said = f", {alert['verdict']}" if alert["verdict"] else ""
-        figures = f"{alert['observed']:g} observed, {alert['expected']:.3g} expected"
-        typer.echo(
-            f"{alert['at']}  SEV{alert['severity']} {alert['kind']}  {figures}  [{alert['status']}{said}]"
-        )
+        claim = claim_of(SIGNAL_KINDS.of(alert["kind"]), alert["observed"], alert["expected"])
+        level = f"SEV{alert['severity']} {CLOCKS[alert['severity']].name}"
+        typer.echo(f"{alert['at']}  {level}  {alert['kind']}: {claim}  [{alert['status']}{said}]")
     for step in by_step(result) if by_time else ():
         typer.echo(f"from {step.at:%Y-%m-%dT%H:%MZ}: {step.count} mentions, {len(step.alerts)} alerts")
     for point in result["curve"] if curve else ():

@@ -64,7 +64,8 @@ def with_curve(
     for point in result["curve"]:
         del point["alerts"]
     if change is not None:
-        result[CHANGED] = _summary(told[CHANGED], played)
+        stays = real_alerts(told["own"]) & real_alerts(told[CHANGED])
+        result[CHANGED] = _summary(told[CHANGED], played) | {"stays": len(stays)}
     return result
 
 
@@ -87,20 +88,35 @@ def _volume(played: Played) -> dict[str, Any]:
 def _summary(alerts: Sequence[Mapping[str, Any]], played: Played) -> dict[str, Any]:
     """The alerts that would have told people anything, as a rate and by verdict."""
     weeks = max((played.history.last - played.history.first) / WEEK, 1e-9)
-    told = [one for one in alerts if one["status"] not in SILENT]
-    known = [one for one in told if one["verdict"] not in (None, DUPLICATE)]
+    told = _told(alerts)
     return {
         "alerts": list(alerts[-LISTED:]),
         "fired": len(told),
         # A rate over less than a week would be made up.
         "a_week": round(len(told) / weeks, 4) if weeks >= 1 else None,
-        "real": sum(one["verdict"] == REAL for one in known),
-        "judged": len(known),
+        "real": len(real_alerts(alerts)),
+        "judged": len(known_verdicts(alerts)),
     }
 
 
+def _told(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in alerts if one["status"] not in SILENT]
+
+
+def known_verdicts(alerts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The verdicts that tell anything of the precision, by stored alert. Two alerts of the play may stand for one."""
+    return {
+        one["alert_id"]: one["verdict"] for one in _told(alerts) if one["verdict"] not in (None, DUPLICATE)
+    }
+
+
+def real_alerts(alerts: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The stored alerts that people called real."""
+    return {id for id, verdict in known_verdicts(alerts).items() if verdict == REAL}
+
+
 def _alert(at: datetime, alert: Mapping[str, Any], judged: Sequence[Judged]) -> dict[str, Any]:
-    facts = alert["facts"]
+    facts, known = alert["facts"], _judged_near(at, alert["kind"], judged)
     return {
         "at": iso(at),
         "kind": alert["kind"],
@@ -110,13 +126,14 @@ def _alert(at: datetime, alert: Mapping[str, Any], judged: Sequence[Judged]) -> 
         "observed": facts["observed"],
         "expected": facts["expected"],
         "score": alert["score"],
-        "verdict": _verdict(at, alert["kind"], judged),
+        "verdict": known.verdict if known else None,
+        "alert_id": known.alert_id if known else None,
     }
 
 
-def _verdict(at: datetime, kind: str, judged: Sequence[Judged]) -> str | None:
+def _judged_near(at: datetime, kind: str, judged: Sequence[Judged]) -> Judged | None:
     near = (
-        one.verdict
+        one
         for one in judged
         if one.kind == kind and one.opened_at - NEAR <= at <= max(one.ended_at, one.opened_at) + NEAR
     )

@@ -6,23 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.severity import CLOCKS
-from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
+
+
+def claim_of(kind: SignalKind, observed: float, expected: float, copies: int = 0) -> str:
+    """What was counted against the expected, in the words of the kind; `copies` were set aside before."""
+    if kind.is_share:
+        return f"{observed:.0%} {kind.counted}, usually {expected:.0%}"
+    aside = f" ({copies:,} copies set aside)" if copies else ""
+    counted = kind.claims or f"{{observed}} {kind.counted}{aside}, {{expected}} expected"
+    return counted.format(observed=f"{observed:g}", expected=f"{expected:.3g}")
 
 
 def in_a_line(alert: Mapping[str, Any]) -> str:
     """An alert on one line: severity, monitor, what was counted against the expected, and what became of it."""
-    facts = alert["facts"]
-    kind = SIGNAL_KINDS.of(alert["kind"])
-    if kind.is_share:
-        claim = f"{facts['observed']:.0%} {kind.counted}, usually {facts['expected']:.0%}"
-    else:
-        share = facts.get("negative_share")
-        negative = f", {share:.0%} negative" if share is not None else ""
-        copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
-        aside = f" ({copies:,} copies set aside)" if copies else ""
-        observed, expected = f"{facts['observed']:g}", f"{facts['expected']:.3g}"
-        counted = kind.claims or f"{{observed}} {kind.counted}{aside}, {{expected}} expected"
-        claim = counted.format(observed=observed, expected=expected) + negative
+    facts, kind = alert["facts"], SIGNAL_KINDS.of(alert["kind"])
+    copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
+    claim = claim_of(kind, facts["observed"], facts["expected"], copies)
+    share = facts.get("negative_share")
+    if share is not None and not kind.is_share:
+        claim += f", {share:.0%} negative"
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
     rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""

@@ -33,7 +33,7 @@ from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import BatchOutcome
 from processors.worker import StreamProcessor
 from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_start
-from tocsin.core.errors import Conflict
+from tocsin.core.errors import Conflict, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.core.retry import Retry
 from tocsin.intake.handover import HandOver
@@ -91,6 +91,11 @@ class Player:
     ) -> None:
         with store.read() as conn:
             stands_at = meta.simulated_clock(conn)
+            if stands_at is None and heard_since is not None and heard_since > start:
+                raise WrongInput(
+                    f"--heard-since: {iso(heard_since)} is after the first mention, which came at {iso(start)};"
+                    " give a time before it"
+                )
             self._watched: CompiledMonitors = watched(conn)
         self.clock = SimulatedClock(stands_at or minute_start(minute_of(start)))
         self.totals = Totals()

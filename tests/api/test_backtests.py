@@ -29,9 +29,9 @@ ALERT = {
 }  # fmt: skip
 RESULT: dict[str, Any] = {
     "mentions": 1000, "first": "2026-10-25T10:00:00Z", "last": "2026-11-22T10:00:00Z", "promise": 1.0,
-    "alerts": [ALERT], "curve": [{"promise": 0.5, **POINT}, {"promise": 1.0, **POINT}], **POINT,
+    "alerts": [ALERT, ALERT | {"status": "suppressed"}], "curve": [{"promise": 0.5, **POINT}, {"promise": 1.0, **POINT}], **POINT,
     "volume": {"first": "2026-11-20T00:00:00Z", "step_minutes": 240, "counts": [4, 0, 40]},
-    "changed": {"alerts": [], "fired": 1, "a_week": 0.25, "real": 1, "judged": 1},
+    "changed": {"alerts": [], "fired": 1, "a_week": 0.25, "real": 2, "judged": 2, "stays": 1},
 }  # fmt: skip
 
 
@@ -160,6 +160,8 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         shown = page(ada, "/monitors/m_orvane/backtests")
         assert 'id="curve-760-t"' in shown and "Alerts that would have fired" in shown
         assert "3 0.75 1 / 2" in words(shown)
+        assert "told of a suppressed or merged alert" in words(shown)
+        assert "40 observed, 4 expected suppressed noise" in words(shown)
         assert 'id="backtest-760-t"' in shown and shown.count('class="flag"') == 2, "a phone and a laptop"
         assert "44 mentions in all. The most, 40, came in 4 hrs from 20 Nov 11:00. Alerts: 1." in words(shown)
         assert "20 Nov 11:00 40 1" in words(shown), "the same as a table"
@@ -174,4 +176,7 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         shown = page(ada, "/monitors/m_orvane")
         assert "2 alerts got this verdict: noise. Promise 0.25 false alerts a week." in words(shown)
         assert "3 alerts fire as the monitor is now, and 1 with the change" in words(shown)
+        assert "1 of the 1 real alerts stay" in words(shown), (
+            "what only the change would tell is no part of it"
+        )
         assert "Accept the proposal" not in page(signed_in(night, "p_vic"), "/monitors/m_orvane")

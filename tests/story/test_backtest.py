@@ -132,6 +132,10 @@ def test_silence_that_was_heard_makes_the_first_crowd_news(tmp_path: Path) -> No
     assert [line[:17] for line in printed["2026-03-01T00:00:00Z"]] == ["2026-03-02T09:06:"]
     with pytest.raises(WrongInput, match="--heard-since: 'yesterday' is no time; give ISO 8601"):
         replay_files([talk], monitors, out=print, heard_since="yesterday")
+    with pytest.raises(
+        WrongInput, match="2026-03-02T09:01:00Z is after the first mention, which came at 2026"
+    ):
+        replay_files([talk], monitors, out=print, heard_since="2026-03-02T09:01:00Z")
 
 
 def talked(runtime: Runtime, folder: Path) -> None:
@@ -163,7 +167,7 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
     result = done.result
     assert result is not None and result["mentions"] == 72
     assert [one["kind"] for one in result["alerts"]][:1] == ["volume"]
-    assert result["changed"]["fired"] == 0 < result["fired"]
+    assert result["changed"]["fired"] == result["changed"]["stays"] == 0 < result["fired"]
     assert [one["promise"] for one in result["curve"]] == [0.1, 0.25, 0.5, 1.0, 2.0, 5.0]
     fired = [one["fired"] for one in result["curve"]]
     assert fired == sorted(fired) and fired[-1] > 0
@@ -174,6 +178,9 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
     by_time = re.findall(r"^from \S+Z: (\d+) mentions, (\d+) alerts$", printed, re.MULTILINE)
     assert sum(int(count) for count, _ in by_time) == 72
     assert sum(int(alerts) for _, alerts in by_time) == result["fired"]
+    assert re.search(r"Z  SEV\d [a-z]+  volume: \d+ mentions, [\d.]+ expected  \[firing\]$", printed, re.M), (
+        printed
+    )
     assert "promise 0.1: " in printed and "less than a week, 0 real of 0 judged" in printed
     played: list[float] = []
 
