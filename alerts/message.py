@@ -32,6 +32,7 @@ EXCERPT = 90
 QUOTED = 60
 LINE = 160
 TOP = 3
+MOST_TERMS = 4
 OPEN_ALERT = "Open the alert"
 OPEN_PAGE = "Open the page"
 NO_LONGER_KEPT = "(no longer kept)"
@@ -96,7 +97,7 @@ def alert_message(
         "well_known": _well_known(evidence, top, words),
         "first_heard": one_line(", ".join(_first_heard(evidence)), LINE),
         "facets": one_line(facets_line(evidence, words), LINE),
-        "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
+        "terms": one_line(", ".join(term for term, _ in evidence.terms[:MOST_TERMS]), LINE),
         "top": [{"reach": _reach(post["reach"], words), "text": _post(post["text"], words)} for post in top],
         "missing": one_line(", ".join(map(words.unseen, evidence.missing[:3])), LINE),
         "reasons": one_line("; ".join(words.lines(list(reasons))), LINE),

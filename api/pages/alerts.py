@@ -22,6 +22,7 @@ from api.pages.render import PageContext, page_context, render
 from api.state import state_of
 from processors.acceptance import acceptances
 from tocsin.core.facets import FACETS, common
+from tocsin.core.signal import Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.repository import names
 
@@ -114,6 +115,10 @@ def alert_detail(request: Request, id: str) -> Response:
     )
 
 
+def _common(evidence: Evidence | None, facet: str) -> list[tuple[str, float]]:
+    return common(evidence.facets.get(facet, {}), evidence.count) if evidence else []
+
+
 def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
     """The data behind the figures, posts and chart of an alert, on its page and behind a notice's link."""
     a, mark = about.alert, None
@@ -122,8 +127,7 @@ def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
         mark = Mark(evidence.window_start, evidence.window_end, ctx.fmt.translate("judged"))
     return {
         "card": about,
-        "facets": FACETS,
-        "common": common,
+        "feel": [(facet, some) for facet in FACETS if (some := _common(evidence, facet))],
         "chart_until": about.chart[-1].at + SLOT if about.chart else a.last_signal_at,
         "day_chart": draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
     }

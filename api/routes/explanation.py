@@ -91,6 +91,9 @@ class NowOut(BaseModel):
     languages: list[PartOut]
     sources: list[PartOut]
     others: dict[str, int] = Field(description="The parts that each list leaves out.")
+    facets: dict[str, list[PartOut]] = Field(
+        description="By facet (intent, emotion, crisis, harm), the values that were told of most mentions."
+    )
 
 
 class BaselineOut(BaseModel):

@@ -59,11 +59,14 @@ def show_alert(
     config: Config = None,
 ) -> None:
     """Show one alert: its figures, what happened, and who was told how."""
+    from alerts import alert as alerts
     from alerts import views
+    from alerts.message import MOST_TERMS, facets_line
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
         alert = views.get_alert(conn, alert_id)
+        read = alerts.get(conn, alert_id).readable_evidence
         evidence = views.evidence(conn, alert_id)
         timeline = views.timeline(conn, alert_id)
         notices = views.notices(conn, alert_id)
@@ -74,8 +77,12 @@ def show_alert(
     print(_plain(alert["headline"]))
     print(f"observed {evidence['observed']:g}, expected {evidence['expected']:g}", end=" ")
     print(f"({evidence['lower']:g} to {evidence['upper']:g}); why: {'; '.join(alert['reasons'])}")
+    if read is not None and (tone := facets_line(read)):
+        print(f"tone: {tone}")
+    if read is not None and read.terms:
+        print(f"mostly: {', '.join(_plain(term) for term, _ in read.terms[:MOST_TERMS])}")
     for post in evidence["top"]:
-        print(f"  [reach {post['reach']}] {_plain(post['text'])}")
+        print(f"  [reach {post['reach'] or 'unknown'}] {_plain(post['text'])}")
     for entry in timeline:
         reason = f": {_plain(entry['reason'])}" if entry["reason"] else ""
         print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {entry['action']}{reason}")

@@ -131,7 +131,7 @@ def look(
         own=own,
         own_top=_top(conn, monitor_id, start, end, own=True)[:OWN_SHOWN] if own else [],
         digest=digest_of(conn, monitor_id, start, end),
-        facets=_facets(conn, monitor_id, start, end),
+        facets=facets_in(conn, monitor_id, start, end),
         scored=_scored(tones),
         told=told_in(conn, monitor_id, start, end, sum(labels.values()), read),
     )
@@ -224,7 +224,7 @@ def _counted_by(column: str) -> Select[*tuple[Any, ...]]:
     return select(value, func.count()).where(within_a_span()).group_by(value)
 
 
-def _facets(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, dict[str, int]]:
+def facets_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, dict[str, int]]:
     """By facet and value, the mentions of which it was told. As many groups as there are different answers, which is few."""
     found = conn.execute(_faceted(), span_of(monitor_id, start, end))
     return counted((row, row.alike) for row in found)

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from processors.detection.copies import copies_in, told_in, within
-from processors.detection.evidence import authors, counted_by, digest_of
+from processors.detection.evidence import authors, counted_by, digest_of, facets_in
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
@@ -40,7 +40,7 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     out. `distinct` is `count` without the copies and without the further posts of accounts that look automated. `texts` counts
     the different texts; `stories` are those with the most copies; `automated` counts the mentions by accounts that look
     automated, and `robots` are the busiest of these. `named` counts the authors that networks tell; of the `voices` each mention
-    without an author is one.
+    without an author is one. `facets` has, by facet, the values that were told of most mentions.
     """
 
     count: int
@@ -59,6 +59,7 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     languages: list[Part]
     sources: list[Part]
     others: dict[str, int] = {}
+    facets: dict[str, list[Part]] = {}
 
 
 def contributions(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Contributions:
@@ -92,6 +93,9 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
         digest=digest_of(conn, monitor_id, start, end),
         others={
             name: len(found[name]) - len(some) for name, some in parts.items() if len(found[name]) > len(some)
+        },
+        facets={
+            facet: _parts(counts, count) for facet, counts in facets_in(conn, monitor_id, start, end).items()
         },
         **parts,
     )

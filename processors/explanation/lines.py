@@ -100,6 +100,7 @@ def _parts(one: Explanation) -> Iterator[str]:
     ):
         if parts:
             yield f"  {name}: {_said(parts)}{_others(now.others.get(name, 0))}"
+    yield from (f"  {facet}: {_said(parts)}" for facet, parts in now.facets.items())
     if one.terms:
         yield "  rising terms: " + ", ".join(f"{term} {count}" for term, count in one.terms)
 

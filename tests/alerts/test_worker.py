@@ -141,7 +141,11 @@ def _ids(stream: SqliteStream, topic: str) -> list[str]:
 
 
 def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: Path) -> None:
-    scene.over(**ESCALATE)
+    told = {"emotion": {"anger": 20, "fear": 6}, "intent": {"complaint": 30}, "crisis": {"outage": 1}}
+    scene.signal(
+        "over", evidence={"count": 50, "facets": told, "terms": [("refund", 9), ("delayed", 7)]}, **ESCALATE
+    )
+    scene.step()
     alert = scene.alert().id
     app = typer.Typer()
     command.register(app)
@@ -158,6 +162,7 @@ def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: P
     assert msgspec.json.decode(run("alerts", "list", "--json"))["id"] == alert
     shown = run("alerts", "show", alert)
     assert "\nSEV2 Lumo: 5x expected in 5 min" in shown
+    assert "\ntone: anger 40%, fear 12%; complaint 60%\nmostly: refund, delayed\n" in shown
     assert "observed 50, expected 10 (6 to 15)" in shown and "page to ada by email: queued" in shown
     assert f"{alert} is acknowledged, in the hands of ada" in run("alerts", "ack", alert, "--as", "ada")
     assert "in the hands of ada" in run("alerts", "ack", alert)

@@ -48,7 +48,8 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         for i in range(180):
             at = start + timedelta(hours=4, seconds=3 * i)
             label = "neutral" if i == 100 else "negative"
-            made.store_mention(f"odd{i}", f"Lumo {i} burns", at, label, network="forum")
+            told = ["anger", "fear"] if i % 3 == 0 else ["anger"]
+            made.store_mention(f"odd{i}", f"Lumo {i} burns", at, label, network="forum", emotion=told)
         until = start + timedelta(hours=4, minutes=10)
         judge(made.scene.store, until, cuts=1, first=start, every=timedelta(minutes=5))
         made.scene.clock.advance(until - start)
@@ -63,6 +64,9 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert told["rarity"] == {"days": 9, "as_high": 0, "one_in": 10.0}
         counted = told["negatives"]
         assert 0.9 < counted["lower"] < counted["share"] and counted["corrected_lower"] < counted["lower"]
+        (anger, fear), of = told["now"]["facets"]["emotion"], told["now"]["count"]
+        assert (anger["name"], fear["name"]) == ("anger", "fear")
+        assert anger["count"] > 2 * fear["count"] and fear["share"] == round(fear["count"] / of, 4)
         assert key.get("/v1/alerts/al_nobody/explanation").status_code == 404
         browser, _ = made.session("ada")
         assert (
@@ -86,6 +90,8 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert f"negatives: {counted['share']:.0%} of the scored mentions (".encode() in said.stdout
         assert f"known errors undone {counted['corrected_share']:.0%} (".encode() in said.stdout
         assert b"every number came out as it was judged" in said.stdout
+        emotions = f"emotion: anger {anger['count']} ({anger['share']:.0%}), fear {fear['count']} ("
+        assert emotions in said.stdout.decode()
         assert b"how rare: as high on 0 of the 9 days before; one day in 10, or rarer" in said.stdout
         as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)
         assert as_json["steps"] == told["steps"]
@@ -108,3 +114,13 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert b"no alert" in nobody.stderr
     finally:
         made.close()
+
+
+@pytest.mark.parametrize(("joyful", "shown"), [(30, True), (1, False)])
+def test_what_is_felt_is_shown_where_some_feeling_is_common(world: World, joyful: int, shown: bool) -> None:
+    felt = {"count": 50, "facets": {"emotion": {"joy": joyful}}}
+    world.scene.signal("over", evidence=felt, negative_over=True, networks=2, networks_heard=2)
+    world.scene.step()
+    browser, _ = world.session("ada")
+    page = browser.get(f"/alerts/{world.scene.alert().id}", headers=HTML).text
+    assert ("What they feel and want" in page, "joy <strong>60%" in page) == (shown, shown)
