@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import APIRouter, Request, Response
 
 from api.explanation import explanation_of
+from api.lists import checked_time
 from api.pages.render import page_context, render
 from api.state import state_of
+from tocsin.core.clock import iso
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/alerts/{id}/explanation")
-def alert_explanation(request: Request, id: str) -> Response:
-    """The figures as judged and computed again, the steps, and the window's parts."""
+def alert_explanation(request: Request, id: str, window: datetime | None = None) -> Response:
+    """The figures as judged and computed again, the steps, and the window's parts. `window` is the start of the window that is
+    explained; by default it is the last.
+    """
+    start = checked_time(window, "window")
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        alert, one, _ = explanation_of(conn, id)
-    return render(ctx, "explanation.html", a=alert, one=one)
+        found = explanation_of(conn, id, start)
+    return render(ctx, "explanation.html", a=found.alert, one=found.one, windows=found.windows, iso=iso)

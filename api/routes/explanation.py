@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+import msgspec
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from api.explanation import explanation_of
+from api.lists import checked_time
 from api.opinions import as_json as opinion_json
 from api.problems import PROBLEMS
 from api.state import State
@@ -142,8 +144,25 @@ class NegativesOut(BaseModel):
     corrected_upper: float | None
 
 
+class JudgedWindowOut(BaseModel):
+    """A window that was over, with its highest score."""
+
+    start: datetime
+    end: datetime
+    score: float
+
+
+class JudgedWindowsOut(BaseModel):
+    """The windows of the alert that were over."""
+
+    count: int
+    first: JudgedWindowOut
+    highest: JudgedWindowOut
+    last: JudgedWindowOut
+
+
 class ExplanationOut(BaseModel):
-    """All that is needed to check an alert by hand."""
+    """All that is needed to check a window of an alert by hand."""
 
     alert: str
     monitor_id: str
@@ -161,20 +180,40 @@ class ExplanationOut(BaseModel):
     steps: list[StepOut]
     negatives: NegativesOut | None = Field(description="null: nothing in the window was scored.")
     terms: list[tuple[str, int]]
+    triggers: dict[str, int] = Field(
+        description="By category, the people who said a trigger in the hour up to the window's end."
+    )
+    usual_triggers: dict[str, int] = Field(description="The same in the busiest hour of a usual day.")
     now: NowOut
     differs: list[str] = Field(description="A sentence for each number that comes out otherwise.")
     why_not: str | None = Field(description="Why the figures cannot be computed again.")
     second_opinion: OpinionOut | None = Field(description="null: none was formed; it needs the extra `deep`.")
+    windows: JudgedWindowsOut | None = Field(description="null: no signal of the alert is kept.")
 
 
 @router.get(
     "/{id}/explanation",
     response_model=ExplanationOut,
     summary="The arithmetic of an alert",
-    responses={404: PROBLEMS[404]},
+    responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
 )
-def explanation(state: State, id: Annotated[str, Path(max_length=64)]) -> Any:
+def explanation(
+    state: State,
+    id: Annotated[str, Path(max_length=64)],
+    window: Annotated[
+        datetime | None,
+        Query(
+            description="The start of the window to explain, one that was over; default: the last, whose figures the alert shows."
+        ),
+    ] = None,
+) -> Any:
     """The verdict computed again from what was kept with its signal, step by step, and its window counted again."""
+    start = checked_time(window, "window")
     with state.store.read() as conn:
-        alert, one, opinion = explanation_of(conn, id)
-    return {"alert": alert.id, **as_json(one), "second_opinion": opinion_json(opinion)}
+        found = explanation_of(conn, id, start)
+    return {
+        "alert": found.alert.id,
+        **as_json(found.one),
+        "second_opinion": opinion_json(found.opinion),
+        "windows": msgspec.to_builtins(found.windows),
+    }

@@ -29,6 +29,7 @@ _EXPLAIN_EXAMPLE = """Example:
     tocsin explain 'united OR #united -job'
     tocsin explain --kept 'united OR #united -job'
     tocsin explain al_0123456789abcdef0123
+    tocsin explain al_0123456789abcdef0123 --window 2026-03-01T10:05:00Z
 
 What is legal and likely wrong in a query follows, each with its place; with --kept also what shows in the mentions
 that are kept.
@@ -72,16 +73,23 @@ def explain(
     kept: Annotated[
         bool, typer.Option("--kept", help="Weigh a query on the mentions that are kept.")
     ] = False,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The start of the alert's window to explain; default: its last."),
+    ] = None,
     data: Data = None,
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
     """Print the query in plain words with its warnings, or the arithmetic of the alert."""
+    from tocsin.core.errors import WrongInput
     from tocsin.query import explain, lint, parse_query
 
     if ALERT.fullmatch(what):
-        _explain_alert(what, as_json, data, store, config)
+        _explain_alert(what, as_json, window, data, store, config)
         return
+    if window is not None:
+        raise WrongInput("--window goes with the id of an alert; a query has no windows")
     query = parse_query(what)
     found = _weighed(query, data, store, config) if kept else lint(query)
     print(explain(query))
@@ -100,21 +108,33 @@ def _weighed(query: Query, data: Data, store: StoreUrl, config: Config) -> Seque
         return tried(runtime.store, query, runtime.clock.now() - timedelta(days=1)).warnings
 
 
-def _explain_alert(alert_id: str, as_json: bool, data: Data, store: StoreUrl, config: Config) -> None:
+def _explain_alert(
+    alert_id: str, as_json: bool, window: str | None, data: Data, store: StoreUrl, config: Config
+) -> None:
     import msgspec
 
     from api import opinions
     from api.explanation import explanation_of
     from ops.runtime import open_runtime
+    from ops.times import time_of
     from processors.explanation import lines
 
+    start = time_of("--window", window) if window is not None else None
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        alert, one, opinion = explanation_of(conn, alert_id)
+        found = explanation_of(conn, alert_id, start)
+    alert, one, opinion = found.alert, found.one, found.opinion
     if as_json:
-        told = {"alert": alert.id, **lines.as_json(one), "second_opinion": opinions.as_json(opinion)}
+        told = {
+            "alert": alert.id,
+            **lines.as_json(one),
+            "second_opinion": opinions.as_json(opinion),
+            "windows": found.windows,
+        }
         print(msgspec.json.encode(told).decode("utf-8", "surrogatepass"))
         return
     print(f"{alert.id}, monitor {alert.monitor}, SEV{alert.severity}")
+    if found.windows is not None:
+        print(lines.windows_line(found.windows, one.window_start))
     for line in lines.lines(one):
         print(line)
     if opinion is not None:

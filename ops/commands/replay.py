@@ -102,8 +102,8 @@ def _print_figures(
     from alerts.severity import CLOCKS
     from api.backtests import by_step
     from ops.replay.curve import with_curve
-    from ops.replay.files import heard_from
     from ops.replay.fired import claim_of
+    from ops.times import time_of
     from tocsin.core.clock import EPOCH
     from tocsin.core.signal_kinds import SIGNAL_KINDS
     from tocsin.definitions.models import Monitor
@@ -111,7 +111,7 @@ def _print_figures(
 
     with runtime.store.read() as conn:
         one = find(conn, Monitor, monitor)
-    heard = heard_from(heard_since) if heard_since else None
+    heard = time_of("--heard-since", heard_since) if heard_since else None
     result = with_curve(runtime, one, since=EPOCH, heard_since=heard)
     for alert in result["alerts"]:
         said = f", {alert['verdict']}" if alert["verdict"] else ""

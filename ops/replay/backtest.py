@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from alerts.fired import fired_alerts
-from ops.replay.files import heard_from
 from ops.replay.fired import in_a_line
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
+from ops.times import time_of
 from processors.corrections.models import active_models, keep
 from processors.detection.tallies import load_tallies
 from processors.understand.brand import BrandModel
@@ -70,7 +70,7 @@ def backtest(
     Returns the totals, and a text that says what the back-test covers. Nobody is notified, and this store is not changed. Raises
     `NotFound` for an unknown monitor, and where nothing is stored yet.
     """
-    heard = heard_from(heard_since) if heard_since else None
+    heard = time_of("--heard-since", heard_since) if heard_since else None
     with runtime.store.read() as conn:
         found = repository.find(conn, Monitor, monitor)
         one, learnt = found.value, active_models(conn).get(found.id)

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ops.replay.fired import in_a_line
 from ops.replay.order import heard_at, in_order_heard
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
+from ops.times import time_of
 from ops.transfer.apply import apply, plan, read_document
 from tocsin.core.clock import EPOCH, SimulatedClock, iso
 from tocsin.core.errors import BadMention, WrongInput
@@ -65,7 +66,7 @@ def replay_files(
     `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `RETRY_FOR`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
-    since = heard_from(heard_since, zone) if heard_since else None
+    since = time_of("--heard-since", heard_since, zone) if heard_since else None
     for path in files:
         if not path.is_file():
             raise WrongInput(f"no file {path}")
@@ -244,17 +245,6 @@ def _claim(
             )
         # An old replay, from before replays had topics of their own, has the name 0.
         return meta.get(conn, "replay-log") or "0"
-
-
-def heard_from(text: str, zone: ZoneInfo | None = None) -> datetime:
-    """The time that --heard-since names; in `zone`, or UTC, where it has no offset. Raises `WrongInput` for anything else."""
-    try:
-        at = datetime.fromisoformat(text.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise WrongInput(
-            f"--heard-since: {text[:40]!r} is no time; give ISO 8601, such as 2026-03-01T10:00:00Z"
-        ) from error
 
 
 def _zone(tz: str) -> str:

@@ -64,6 +64,23 @@ class Negatives(msgspec.Struct, frozen=True):
     corrected_upper: float | None
 
 
+class JudgedWindow(msgspec.Struct, frozen=True):
+    """A window that was over, with its highest score."""
+
+    start: datetime
+    end: datetime
+    score: float
+
+
+class JudgedWindows(msgspec.Struct, frozen=True):
+    """The windows of an alert that were over: how many, the first, the highest and the last of them."""
+
+    count: int
+    first: JudgedWindow
+    highest: JudgedWindow
+    last: JudgedWindow
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a person needs in order to check a verdict by hand.
 
@@ -84,6 +101,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[Calculation] = []
     negatives: Negatives | None = None
     terms: list[tuple[str, int]] = []
+    # By category, the people who said a trigger in the hour up to the window's end, and as many in a usual day's busiest hour.
+    triggers: dict[str, int] = {}
+    usual_triggers: dict[str, int] = {}
     agrees: list[Agreement] = []
     now: Contributions
     differs: list[str] = []
@@ -116,6 +136,8 @@ def explained(
         steps=steps,
         negatives=_negatives(evidence),
         terms=evidence.terms,
+        triggers=evidence.triggers,
+        usual_triggers=evidence.usual_triggers,
         agrees=evidence.agrees,
         now=counted,
         differs=[*_other_figures(figures, steps), *_other_counts(evidence, counted)],

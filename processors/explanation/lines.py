@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from processors.detection.automation import COPIES_REASON, GAPS_REASON, PACE_REASON, SAME_REASON
 from processors.explanation.contributions import Contributions, Part
-from processors.explanation.explain import Explanation, Negatives
+from processors.explanation.explain import Explanation, JudgedWindow, JudgedWindows, Negatives
+from tocsin.core.clock import iso
 
 FIGURES = {
     "observed": "observed",
@@ -54,6 +56,11 @@ def lines(one: Explanation) -> Iterator[str]:
         yield _negatives(one.negatives)
     if one.why_not:
         yield f"not computed again: {one.why_not}"
+    for name, people in one.triggers.items():
+        yield (
+            f"trigger: {name}, said by {people} people in the hour up to the window's end;"
+            f" by {one.usual_triggers.get(name, 0)} in the busiest hour of a usual day"
+        )
     yield from _steps(one)
     for also in one.agrees:
         yield (
@@ -66,6 +73,26 @@ def lines(one: Explanation) -> Iterator[str]:
     yield from (f"differs: {said}" for said in one.differs)
     if not one.differs and one.why_not is None:
         yield "every number came out as it was judged"
+
+
+def windows_line(windows: JudgedWindows, shown: datetime) -> str:
+    """Which of an alert's windows is explained (the one that begins at `shown`), and how to ask for another."""
+    names: dict[JudgedWindow, list[str]] = {}
+    for name, one in (("first", windows.first), ("highest", windows.highest), ("last", windows.last)):
+        names.setdefault(one, []).append(name)
+    here = [" and ".join(said) for one, said in names.items() if one.start == shown]
+    others = [f"{' and '.join(said)} {_window(one)}" for one, said in names.items() if one.start != shown]
+    which = f", its {here[0]}" if here else ""
+    more = f"; others with --window: {', '.join(others)}" if others else ""
+    return (
+        f"one of {windows.count} windows that were over{which}{more}"
+        if windows.count > 1
+        else "its only window"
+    )
+
+
+def _window(one: JudgedWindow) -> str:
+    return f"{iso(one.start)} (score {one.score:g})"
 
 
 def _negatives(one: Negatives) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -36,6 +37,41 @@ def days_before(made: World, start: datetime) -> None:
         row = conn.execute(select(r).where(r.c.kind == "volume", r.c.window_start == start)).one()
         again = [{**row._mapping, "window_start": start - n * DAY} for n in range(1, 10)]
         made.scene.store.insert_new(conn, r, again)
+
+
+def other_windows_are_explained(made: World, alert: str, data: Path) -> None:
+    """Each window that was over is explained by its start, and the explanation says which windows there are."""
+    key, (browser, _) = made.key(Role.VIEWER), made.session("ada")
+    address = f"/v1/alerts/{alert}/explanation"
+    told = key.get(address).json()
+    windows = told["windows"]
+    assert windows["count"] == 2 and windows["last"]["start"] == told["window_start"]
+    first = windows["first"]["start"]
+    other = key.get(address, params={"window": first}).json()
+    assert (other["window_start"], other["differs"], other["why_not"]) == (first, [], None)
+    assert other["windows"] == windows and other["figures"] != told["figures"]
+    page = browser.get(f"/alerts/{alert}/explanation", headers=HTML).text
+    assert "2 windows were over." in page
+    link = f"/alerts/{alert}/explanation?window={quote(first)}"
+    assert f'href="{link}"' in page
+    assert f'href="{link}"' not in browser.get(link, headers=HTML).text
+    said = command("explain", alert, "--data", data).stdout.decode()
+    assert (
+        f"one of 2 windows that were over, its highest and last; others with --window: first {first} (score "
+        in said
+    )
+    asked = command("explain", alert, "--window", first, "--json", "--data", data)
+    assert json.loads(asked.stdout)["figures"] == other["figures"]
+    wrong = {"2026-01-01T00:00:00Z": (404, "no window that begins at 2026-01-01T00:00:00Z")}
+    wrong |= {"yesterday": (422, "window"), "2026-01-01T00:00:00": (422, "needs an offset")}
+    for window, (status, why) in wrong.items():
+        refused = key.get(address, params={"window": window})
+        assert refused.status_code == status and why in refused.text
+        assert browser.get(f"/alerts/{alert}/explanation?window={window}", headers=HTML).status_code == status
+    refused_here = command("explain", alert, "--window", "yesterday", "--data", data)
+    assert refused_here.returncode == 2 and b"--window: 'yesterday' is no time" in refused_here.stderr
+    no_alert = command("explain", "united", "--window", first, "--data", data)
+    assert no_alert.returncode == 2 and b"--window goes with the id of an alert" in no_alert.stderr
 
 
 @pytest.mark.slow("judges four hours")
@@ -96,6 +132,7 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)
         assert as_json["steps"] == told["steps"]
         assert b"second opinion" not in said.stdout and as_json["second_opinion"] is None
+        other_windows_are_explained(made, alert.id, tmp_path)
         opinions = Opinions(made.scene.store, made.scene.clock, lambda: DeepScorer(burning, HEAD))
         assert opinions.once()
         while opinions.once():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -32,3 +32,34 @@ def kept_working(
         g.state != "calm",
     )
     return conn.execute(query.order_by(g.tick.desc(), g.id).limit(1)).scalar()
+
+
+def story_windows(
+    conn: Connection, fingerprint: str, since: datetime, until: datetime
+) -> list[tuple[datetime, datetime, float]]:
+    """The windows that a story found over, in order: each with its start, its end and its highest score.
+
+    The story is what was handled from `since` on, of the ticks up to `until`.
+    """
+    g = s.signals.c
+    query = select(g.window_start, g.window_end, func.max(g.score)).where(
+        _of_story(fingerprint, since, until)
+    )
+    by_window = (g.window_start, g.window_end)
+    found = conn.execute(query.group_by(*by_window).order_by(*by_window))
+    return [(start, end, score) for start, end, score in found]
+
+
+def story_window(
+    conn: Connection, fingerprint: str, since: datetime, until: datetime, start: datetime
+) -> tuple[Any, datetime] | None:
+    """The evidence and the tick of the newest signal of this story whose window begins at `start`; None: it has none."""
+    g = s.signals.c
+    query = select(g.evidence, g.tick).where(_of_story(fingerprint, since, until), g.window_start == start)
+    found = conn.execute(query.order_by(g.tick.desc(), g.window_end.desc(), g.id).limit(1)).first()
+    return None if found is None else (found.evidence, found.tick)
+
+
+def _of_story(fingerprint: str, since: datetime, until: datetime) -> ColumnElement[bool]:
+    g = s.signals.c
+    return and_(g.fingerprint == fingerprint, g.handled_at >= since, g.tick <= until, g.state != "calm")
