@@ -38,6 +38,7 @@ COMMANDS = (
     "alerts",
     "channels",
     "monitors",
+    "corrections",
     "settings",
     "mcp",
     "oncall",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,11 @@ from api.pages.render import PageContext, page_context, render
 from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.preconditions import typed_version
 from api.promise import promise_of
-from api.routes.corrections import summary
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
 from processors.acceptance import acceptances
+from processors.corrections import models
+from processors.corrections.learning import summary
 from processors.corrections.refit import LEAST
 from tocsin.core.errors import Conflict
 from tocsin.core.faults import fault_of
@@ -147,7 +148,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         may_accept=permitted(ctx.who, "/monitors/{id}/normal"),
         may_undo=may_undo(ctx.who, normal, state.now()),
         back="",
-        before=_before(corrected["models"]),
+        before=models.version_before(corrected["models"]),
         least=LEAST,
         flash=flash_of(request, ctx.fmt)[0],
     )
@@ -187,11 +188,6 @@ def end_monitor(request: Request, id: str) -> Response:
     with state.store.write() as conn:
         gone = defining.end(conn, who, Monitor, id[:256], state.now())
     return RedirectResponse(history_address("monitors", gone.id), 303)
-
-
-def _before(models: Sequence[Mapping[str, Any]]) -> int:
-    """The version that was in use when the present one was learnt, 0 for the common model alone."""
-    return next((one["instead_of"] for one in models if one["active"]), 0)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection
 
 from api.problems import PROBLEMS
 from api.state import State, Who
 from processors.corrections import models
 from processors.corrections.correct import correct
-from processors.corrections.learning import count, learn_from_corrections
+from processors.corrections.learning import learn_from_corrections, summary
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
 
@@ -140,8 +139,3 @@ def use(state: State, who: Who, id: MonitorRef, given: Use) -> Any:
         monitor = find(conn, Monitor, id)
         models.use(conn, monitor.id, given.version, now=state.now(), actor=who.label, role=who.role.value)
         return summary(conn, monitor.id)
-
-
-def summary(conn: Connection, monitor_id: str) -> dict[str, Any]:
-    """The corrections of a monitor, and the model that came of them."""
-    return {"corrections": count(conn, monitor_id), "models": models.versions(conn, monitor_id)}

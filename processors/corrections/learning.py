@@ -31,6 +31,11 @@ def count(conn: Connection, monitor_id: str) -> int:
     return int(conn.execute(select(func.count()).where(t.monitor_id == monitor_id)).scalar_one())
 
 
+def summary(conn: Connection, monitor_id: str) -> dict[str, Any]:
+    """The corrections of a monitor, and the models that came of them, the newest first."""
+    return {"corrections": count(conn, monitor_id), "models": models.versions(conn, monitor_id)}
+
+
 def learn_from_corrections(
     store: Store, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str
 ) -> tuple[int, dict[str, Any]]:

@@ -5,7 +5,7 @@ Each version knows which one was in use when it was learnt: to roll back is to u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -45,6 +45,11 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     # What older code stored does not say it: most versions were learnt while the one before them was in use.
     instead_of = figures.pop(_INSTEAD_OF, row["version"] - 1)
     return {**row, "figures": figures, "instead_of": instead_of}
+
+
+def version_before(known: Sequence[Mapping[str, Any]]) -> int:
+    """Of the versions of a monitor, the one that was in use when the present one was learnt; 0 for the common model alone."""
+    return next((int(one["instead_of"]) for one in known if one["active"]), 0)
 
 
 def keep(
