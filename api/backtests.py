@@ -25,6 +25,8 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 SHOWN: Final = 20
+LAPSED: Final = "lapsed"
+"""Said of a proposal that nobody has decided, and whose verdicts or whose monitor were changed since."""
 SILENT: Final = ("suppressed", "merged")
 """States of an alert of which nobody is told anything."""
 
@@ -129,10 +131,26 @@ def get(conn: Connection, id: str) -> Backtest:
 
 
 def of_monitor(conn: Connection, monitor_id: str) -> list[Backtest]:
-    """The last back-tests of the monitor, the newest first."""
+    """The last back-tests of the monitor, the newest first, with the older proposals that somebody may decide."""
     t = s.backtests
     query = select(t).where(t.c.monitor_id == monitor_id).order_by(t.c.at.desc(), t.c.id).limit(SHOWN)
-    return [_from(row) for row in conn.execute(query)]
+    newest = [_from(row) for row in conn.execute(query)]
+    shown = {one.id for one in newest}
+    return newest + [one for one in proposals_of(conn, monitor_id) if one.asks and one.id not in shown]
+
+
+def proposals_of(conn: Connection, monitor_id: str) -> list[Backtest]:
+    """Every proposal for the monitor, the newest first."""
+    t = s.backtests
+    query = select(t).where(t.c.monitor_id == monitor_id, t.c.change.is_not(None))
+    return [_from(row) for row in conn.execute(query.order_by(t.c.at.desc(), t.c.id))]
+
+
+def lapse(conn: Connection, one: Backtest, *, now: datetime, actor: str) -> None:
+    """The proposal is not asked any more: what it rests on is no longer so. One that is played is cancelled."""
+    jobs.cancel(conn, s.backtests, one.id, now)
+    t = s.backtests
+    conn.execute(update(t).where(t.c.id == one.id).values(decided=LAPSED, decided_by=actor))
 
 
 def cancel(conn: Connection, id: str, now: datetime) -> Backtest:

@@ -16,13 +16,16 @@ from sqlalchemy import Connection
 from alerts.alert import get
 from alerts.verdicts import NOISE, WRONG_BRAND, Judged, judged_alerts, monitors_with_verdicts
 from api import backtests
+from api.backtests import LAPSED
 from processors.detection.terms import texts_with
+from processors.match import Matcher
+from processors.understand import mention_facets
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.promise import threshold
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, find
 from tocsin.query import parse_query
-from tocsin.store.mentions import stored_rows
+from tocsin.store.mentions import stored_mention, stored_rows
 
 LOOKED_BACK: Final = timedelta(days=90)
 AFTER: Final = 2
@@ -32,7 +35,8 @@ ACTOR: Final = "tocsin"
 
 
 def propose(conn: Connection, now: datetime) -> list[str]:
-    """Ask for a back-test of each change that the verdicts suggest and nobody was asked about yet. Returns their ids.
+    """Ask for a back-test of each change that the verdicts suggest and nobody was asked about yet. Returns their ids. A proposal
+    that rests on what is no longer so lapses.
 
     The transaction must be `alone`.
     """
@@ -44,21 +48,35 @@ def propose(conn: Connection, now: datetime) -> list[str]:
             continue
         judged = judged_alerts(conn, monitor_id, now - LOOKED_BACK)
         for verdict, suggest in ((NOISE, _promise), (WRONG_BRAND, _exclusion)):
-            some = [one for one in judged if one.verdict == verdict]
-            if len(some) >= AFTER and not _asked(conn, monitor, verdict, some):
+            some = [one for one in judged if one.verdict == verdict and _counts(one, monitor.value)]
+            asked = _asked(conn, monitor, verdict, some, now)
+            if len({one.alert_id for one in some} - asked) >= AFTER:
                 made += _ask(conn, monitor, verdict, some, suggest(conn, monitor.value, judged), now)
     return made
 
 
-def _asked(conn: Connection, monitor: Defined[Monitor], verdict: str, some: Sequence[Judged]) -> bool:
-    """Whether people were asked already: a proposal stands open, or fewer than `AFTER` such verdicts came since the last."""
-    earlier = [
-        one.because
-        for one in backtests.of_monitor(conn, monitor.id)
-        if one.because is not None and one.because["verdict"] == verdict
-    ]
-    known = {alert for because in earlier for alert in because["alerts"]}
-    return len({one.alert_id for one in some} - known) < AFTER
+def _counts(one: Judged, monitor: Monitor) -> bool:
+    """Whether the verdict says anything of the monitor as it is. Noise that told nobody, or that its promise keeps back by now,
+    asks for no lower promise.
+    """
+    return one.verdict != NOISE or (one.told and one.peak_score >= threshold(monitor.false_alerts_per_week))
+
+
+def _asked(
+    conn: Connection, monitor: Defined[Monitor], verdict: str, some: Sequence[Judged], now: datetime
+) -> set[str]:
+    """The alerts about which people were asked already. Proposals that rest on what is no longer so lapse and do not count."""
+    said, known = {one.alert_id for one in some}, set[str]()
+    for one in backtests.proposals_of(conn, monitor.id):
+        because = one.because
+        if because is None or because["verdict"] != verdict or one.decided == LAPSED:
+            continue
+        stands = because["version"] == monitor.version and len(said & {*because["alerts"]}) >= AFTER
+        if stands or one.decided is not None or not (one.waits or one.asks):
+            known |= {*because["alerts"]}
+        else:
+            backtests.lapse(conn, one, now=now, actor=ACTOR)
+    return known
 
 
 def _ask(
@@ -81,7 +99,7 @@ def _ask(
 
 def _promise(_conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
     """The mildest lower promise under which `AFTER` of the noisy alerts would have stayed below the threshold."""
-    noisy = sorted(one.peak_score for one in judged if one.verdict == NOISE)
+    noisy = sorted(one.peak_score for one in judged if one.verdict == NOISE and _counts(one, monitor))
     for promise in PROMISES:
         if promise < monitor.false_alerts_per_week and noisy[AFTER - 1] < threshold(promise):
             return {"false_alerts_per_week": promise}
@@ -90,7 +108,8 @@ def _promise(_conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> d
 
 def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
     """The query without a word that most posts of the wrong brand's alerts have, and none of the others'."""
-    wrong = [_texts(conn, one) for one in judged if one.verdict == WRONG_BRAND]
+    heard = Matcher.build({"": parse_query(monitor.query)})
+    wrong = [_texts(conn, one, heard) for one in judged if one.verdict == WRONG_BRAND]
     others = texts_with(text for one in judged if one.verdict != WRONG_BRAND for text in _texts(conn, one))
     said = Counter(
         term
@@ -111,8 +130,13 @@ def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> 
     return None
 
 
-def _texts(conn: Connection, one: Judged) -> list[str]:
-    """The posts that stood in the evidence of the alert, as far as they are kept."""
+def _texts(conn: Connection, one: Judged, heard: Matcher | None = None) -> list[str]:
+    """The posts that stood in the evidence of the alert, as far as they are kept, and still `heard` where that is asked."""
     evidence = get(conn, one.alert_id).readable_evidence
     keys = [(post.source, post.id) for post in (evidence.top if evidence else ())]
-    return [" ".join(filter(None, (row.title, row.text))) for row in stored_rows(conn, keys).values()]
+    posts = map(stored_mention, stored_rows(conn, keys).values())
+    return [
+        " ".join(filter(None, (post.title, post.text)))
+        for post in posts
+        if not heard or heard.match(post, facets=mention_facets)
+    ]

@@ -41,7 +41,9 @@ class BacktestOut(BaseModel):
         description="The alerts that would have fired, those that people judged among them, the alerts a week by promise, "
         "and the mentions by time: `volume` with `first`, `step_minutes` and `counts`."
     )
-    decided: Literal["accepted", "refused"] | None
+    decided: Literal["accepted", "refused", "lapsed"] | None = Field(
+        description="lapsed: nobody has decided it, and its verdicts or the monitor were changed since."
+    )
     decided_by: str | None
 
 

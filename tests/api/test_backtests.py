@@ -128,6 +128,84 @@ def test_two_of_a_kind_make_a_proposal_that_changes_nothing_before_a_person_acce
         assert "proposal.accepted" in set(conn.execute(select(s.audit.c.action)).scalars())
 
 
+def test_noise_that_told_nobody_or_that_the_promise_keeps_back_by_now_asks_for_no_lower_promise(
+    world: World,
+) -> None:
+    for _ in range(2):
+        world.scene.clock.advance(timedelta(hours=8))
+        world.scene.signal("set_aside", score=3.1)
+        world.scene.step()
+    with world.scene.write() as conn:
+        for alert in world.scene.alerts():
+            assert alert.status == "suppressed"
+            act(world.scene.turn(conn, ADA), actions.give_verdict, alert.id, "noise")
+    assert proposed(world) == []
+    judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "noise", "lumo is bright", 3.2)
+    promising(world, 0.5)
+    assert proposed(world) == []
+
+
+def promising(world: World, promise: float) -> None:
+    """Somebody has changed the promise of the monitor by hand."""
+    with world.scene.write() as conn:
+        monitor = find(conn, Monitor, world.scene.monitor)
+        changed = monitor.value.model_copy(update={"false_alerts_per_week": promise})
+        save(conn, changed, now=world.now, actor="test", id=monitor.id)
+
+
+def newest(world: World) -> backtests.Backtest:
+    with world.scene.store.read() as conn:
+        return backtests.proposals_of(conn, world.scene.monitor)[0]
+
+
+def test_a_proposal_lapses_when_a_verdict_is_taken_back_and_when_the_monitor_is_changed(world: World) -> None:
+    first = judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "noise", "lumo is bright", 3.2)
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}]
+    with world.scene.write() as conn:
+        act(world.scene.turn(conn, ADA), actions.give_verdict, first, "real")
+    assert proposed(world) == []
+    lapsed, desk = newest(world), world.key(Role.COMMUNITY_MANAGER)
+    assert (lapsed.state, lapsed.decided, lapsed.decided_by) == ("cancelled", "lapsed", "tocsin")
+    refusal = desk.post(f"/v1/backtests/{lapsed.id}/decide", json={"decision": "accepted"})
+    assert (refusal.status_code, "is lapsed: there is no proposal" in refusal.text) == (409, True)
+    with world.scene.write() as conn:
+        act(world.scene.turn(conn, ADA), actions.give_verdict, first, "noise")
+    world.scene.clock.advance(timedelta(minutes=1))
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}]
+    promising(world, 0.9)
+    world.scene.clock.advance(timedelta(minutes=1))
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}], "played anew, beside the monitor as it is"
+    assert newest(world).because is not None and newest(world).asks is False
+    assert [one["decided"] for one in desk.get(f"/v1/monitors/{world.scene.monitor}/backtests").json()] == [
+        None,
+        "lapsed",
+        "lapsed",
+    ]
+
+
+def test_a_refused_proposal_does_not_come_again_and_an_open_one_is_seen_whatever_is_asked_for_since(
+    world: World,
+) -> None:
+    judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "noise", "lumo is bright", 3.2)
+    assert len(proposed(world)) == 1
+    job = backtests.claim(world.scene.store, world.now)
+    assert job is not None
+    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    with world.scene.write() as conn:
+        monitor = find(conn, Monitor, world.scene.monitor)
+        for n in range(backtests.SHOWN):
+            at = world.now + timedelta(minutes=n + 1)
+            backtests.cancel(conn, backtests.ask(conn, monitor, now=at, actor="ada").id, at)
+    desk = world.key(Role.COMMUNITY_MANAGER)
+    shown = desk.get(f"/v1/monitors/{world.scene.monitor}/backtests").json()
+    assert (len(shown), shown[-1]["id"]) == (backtests.SHOWN + 1, job.id)
+    assert desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "refused"}).status_code == 200
+    assert proposed(world) == []
+
+
 def test_posts_of_another_brand_propose_an_exclusion_and_a_monitor_changed_since_is_left_alone(
     world: World,
 ) -> None:
@@ -146,6 +224,16 @@ def test_posts_of_another_brand_propose_an_exclusion_and_a_monitor_changed_since
     assert desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "accepted"}).status_code == 409
     refused = desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "refused"})
     assert refused.json()["decided"] == "refused"
+
+
+def test_posts_that_the_query_leaves_out_by_now_propose_no_further_word(world: World) -> None:
+    judged(world, "wrong_brand", "lumo football wins league", 5.0)
+    judged(world, "wrong_brand", "lumo football loses league", 5.0)
+    with world.scene.write() as conn:
+        monitor = find(conn, Monitor, world.scene.monitor)
+        changed = monitor.value.model_copy(update={"query": "(lumo) NOT football"})
+        save(conn, changed, now=world.now, actor="test", id=monitor.id)
+    assert proposed(world) == []
 
 
 @pytest.mark.slow("asks for many answers")

@@ -98,7 +98,18 @@ def sentences() -> set[str]:
     found = set(WORDS.values()) | {one for kind in KINDS for one in (kind.replace("_", " "), ONE[kind])}
     found |= {one.replace("_", " ") for one in (*STATUSES, *STATUSES_OF_ESCALATIONS, *PEOPLE, *Role)}
     found |= {action.replace("_", " ") for _, action in OF_ESCALATIONS} | {"assess", "ask about", "both"}
-    found |= {"import", "check", "undo", "running", "done", "failed", "cancelled", "undone", "accepted"}
+    found |= {
+        "import",
+        "check",
+        "undo",
+        "running",
+        "done",
+        "failed",
+        "cancelled",
+        "undone",
+        "accepted",
+        "lapsed",
+    }
     found |= set(PATTERNS) | set(FOREIGN.values())
     found |= {"unspecified", "loopback", "link-local", "multicast", "site-local", "private"}
     found |= {"reserved", "not public", "write it like https://tocsin.example"}
