@@ -1,8 +1,9 @@
 """The cost of judging very many monitors live, with all that is read and written.
 
 Every monitor knows fifteen days of its own. The ticker looks every 30 s of a simulated quarter of an hour, as it does in use:
-tallies are read, windows judged, readings and states written and committed. Nothing happens, and people speak a little of every
-brand. The clock is simulated, and the looks are real: on the embedded store, and on PostgreSQL where it can be had.
+tallies and texts are read, windows judged, readings and states written and committed. Nothing happens, and people speak a little
+of every brand, each in words of his own. The clock is simulated, and the looks are real: on the embedded store, and on PostgreSQL
+where it can be had.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +31,8 @@ from processors.detection.states import JudgedMonitor, fresh
 from processors.signals.registry import WINDOW
 from processors.signals.types import WindowCounts
 from processors.ticker import DetectionTicker
-from tocsin.core.clock import SimulatedClock, minute_of
+from processors.understand.gist import gist_of
+from tocsin.core.clock import HOUR, SimulatedClock, minute_of, minute_start
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import listed, save
 from tocsin.store import schema as s
@@ -42,6 +44,8 @@ LASTS, EVERY = timedelta(minutes=15), timedelta(seconds=30)
 # The monitors whose past is judged; the others have the past of one of these.
 KINDS = 8
 AT_ONCE = 250
+# The words that people use, and how many a text has.
+WORDS, TEXT_WORDS = [b"word%d" % number for number in range(800)], 14
 FIRST, CLOSES, BETWEEN = "the first after a start", "windows close", "between"
 
 
@@ -97,6 +101,8 @@ def work(folder: str, url: str, pid: int, monitors: int) -> dict[str, Any]:
         _define(made, monitors - 1)
         ids = _prepare(made, begins)
         clock, dice = SimulatedClock(begins), random.Random(3)
+        for at in _times(begins - HOUR, begins, WINDOW):
+            _speak(made, ids, at, dice)
         ticker = DetectionTicker(made.store, made.stream, made.settings, clock)
         before = _readings(made)
         for now in _times(begins, begins + LASTS, EVERY):
@@ -157,15 +163,37 @@ def _prepare(made: Runtime, until: datetime) -> list[str]:
 
 
 def _speak(made: Runtime, ids: list[str], at: datetime, dice: random.Random) -> None:
-    """Tallies of the next window: none to three mentions of each brand."""
+    """Tallies and texts of the next window: none to three mentions of each brand."""
     zeros = dict.fromkeys(("positive", "unscored", "triggered", "reach", "reposts"), 0)
-    rows = []
+    rows, said = [], []
     for id in ids:
         count = dice.choice(SOME)
         negative = min(count, dice.choice((0, 0, 1)))
         if count:
             minute = minute_of(at) + dice.randrange(5)
-            place = {"monitor_id": id, "minute": minute, "partition": 0, "authors": b"", **zeros}
-            rows.append({**place, "count": count, "negative": negative, "neutral": count - negative})
+            place = {"monitor_id": id, "minute": minute, "partition": 0}
+            tally = {**place, "authors": b"", **zeros}
+            rows.append({**tally, "count": count, "negative": negative, "neutral": count - negative})
+            said += [_match(place, number < negative, dice) for number in range(count)]
     with made.store.write() as conn:
         made.store.insert_new(conn, s.tallies, rows)
+        for first in range(0, len(said), AT_ONCE):
+            made.store.insert_new(conn, s.matches, said[first : first + AT_ONCE])
+
+
+def _match(place: Mapping[str, Any], negative: bool, dice: random.Random) -> dict[str, Any]:
+    """A mention by somebody else than the others, in words of his own."""
+    words = b" ".join(dice.choices(WORDS, k=TEXT_WORDS))
+    return {
+        **place,
+        "source": NAME,
+        "id": f"{dice.getrandbits(64):016x}",
+        "created_at": minute_start(place["minute"]),
+        "label": "negative" if negative else "neutral",
+        "reach": 0,
+        "author": dice.getrandbits(63),
+        "signature": dice.getrandbits(63),
+        "repost": False,
+        "triggers": [],
+        "gist": gist_of(words),
+    }
