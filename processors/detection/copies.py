@@ -49,6 +49,8 @@ STORIES_SHOWN = 3
 AUTHORS_SHOWN = 5
 MOST_AUTHORS = 100
 MOST_POSTS = 5_000
+# The parameter of a statement about a span that names its monitor, or its monitors.
+MONITOR: Final = "monitor_id"
 # Groups of mentions that are read: twice the texts, because reposts of a text are a group of their own.
 MOST_GROUPS = 2 * MOST_TEXTS
 
@@ -120,13 +122,14 @@ class WindowStories:
 
 def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False) -> ColumnElement[bool]:
     """The condition of a match of this monitor in [start, end) that was heard. History (`processors.history`) is not."""
-    return _within(span_of(monitor_id, start, end), own=own)
+    asked = span_of(monitor_id, start, end)
+    return _within(s.matches.c.monitor_id == monitor_id, asked, own=own)
 
 
-def span_of(monitor_id: str, start: datetime, end: datetime) -> dict[str, Any]:
-    """The values of the parameters of `within_a_span`."""
+def span_of(monitors: str | Sequence[str], start: datetime, end: datetime) -> dict[str, Any]:
+    """The values of the parameters of `within_a_span`: those of one monitor, or of several where the statement takes them."""
     return {
-        "monitor_id": monitor_id,
+        MONITOR: monitors,
         "from_minute": minute_of(start),
         "to_minute": minute_of(end),
         "start": start,
@@ -134,12 +137,12 @@ def span_of(monitor_id: str, start: datetime, end: datetime) -> dict[str, Any]:
     }
 
 
-def _within(asked: Mapping[str, Any], *, own: bool = False) -> ColumnElement[bool]:
+def _within(mine: ColumnElement[bool], asked: Mapping[str, Any], *, own: bool = False) -> ColumnElement[bool]:
     m = s.matches
     return and_(
         m.c.partition > HISTORY,
         m.c.own.is_(True) if own else m.c.own.is_not(True),
-        m.c.monitor_id == asked["monitor_id"],
+        mine,
         m.c.minute >= asked["from_minute"],
         m.c.minute <= asked["to_minute"],
         m.c.created_at >= asked["start"],
@@ -151,7 +154,7 @@ def _within(asked: Mapping[str, Any], *, own: bool = False) -> ColumnElement[boo
 _LATER: Final = {
     name: bindparam(name, type_=column.type)
     for name, column in (
-        ("monitor_id", s.matches.c.monitor_id),
+        (MONITOR, s.matches.c.monitor_id),
         ("from_minute", s.matches.c.minute),
         ("to_minute", s.matches.c.minute),
         ("start", s.matches.c.created_at),
@@ -160,9 +163,13 @@ _LATER: Final = {
 }
 
 
-def within_a_span(*, own: bool = False) -> ColumnElement[bool]:
-    """`within` for a statement that is built once. `span_of` gives the values of its parameters."""
-    return _within(_LATER, own=own)
+def within_a_span(*, own: bool = False, mine: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+    """`within` for a statement that is built once. `span_of` gives the values of its parameters. A statement for several monitors
+    gives the condition on them, in the parameter `MONITOR`, as `mine`.
+    """
+    if mine is None:
+        mine = s.matches.c.monitor_id == _LATER[MONITOR]
+    return _within(mine, _LATER, own=own)
 
 
 def texts_in(

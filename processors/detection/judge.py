@@ -7,7 +7,7 @@ The verdicts depend on the tallies and the tick alone, not on how the work was c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,9 @@ AT_ONCE = 500
 FEW = 4
 # The level of a monitor rests on so many hours, so earlier silence would change nothing.
 EXPOSURE = timedelta(hours=LEVEL_HOURS)
+
+# A monitor, and its window that closes.
+Closing = tuple[JudgedMonitor, WindowCounts]
 
 
 class Detection:
@@ -105,14 +108,13 @@ class Detection:
         `tallies` must reach from the monitors' next windows to `open_until`.
         """
         before, at = len(self._signals), Tick(now, coverage, self._version)
+        while closing := self._closing(tallies, closed_until, coverage):
+            _hear_together(conn, closing)
+            for one, window in closing:
+                self._close(conn, one, window, tallies.get(one.id, {}), at)
         for one in self.monitors:
-            if one.next_window is None:
-                continue
-            counts = tallies.get(one.id, {})
-            while one.next_window + WINDOW <= closed_until:
-                self._close(conn, one, one.next_window, counts, at)
-            if one.next_window < open_until:
-                self._peek(conn, one, one.next_window, counts, open_until, at)
+            if one.next_window is not None and one.next_window < open_until:
+                self._peek(conn, one, one.next_window, tallies.get(one.id, {}), open_until, at)
         return len(self._signals) - before
 
     def has_closing(self, closed_until: datetime) -> bool:
@@ -142,10 +144,17 @@ class Detection:
         self._readings, self._signals = [], []
         return written
 
+    def _closing(self, tallies: Tallies, closed_until: datetime, coverage: Coverage) -> list[Closing]:
+        """The next window of each monitor that has one which ends by `closed_until`."""
+        return [
+            (one, _window(one, tallies.get(one.id, {}), start, start + WINDOW, coverage))
+            for one in self.monitors
+            if (start := one.next_window) is not None and start + WINDOW <= closed_until
+        ]
+
     def _close(
-        self, conn: Connection, one: JudgedMonitor, start: datetime, counts: MinuteCounts, at: Tick
+        self, conn: Connection, one: JudgedMonitor, window: WindowCounts, counts: MinuteCounts, at: Tick
     ) -> None:
-        window = window_of(counts, start, start + WINDOW, at.coverage.of(one.id), one.holiday(start))
         speaks = _trigger_speaks(conn, one, counts, window.start, window.end)
         judged = judgement(conn, one, window, window.end, spare_the_quiet=one.rests and not speaks)
         self._readings += reading_rows(judged, at.now)
@@ -170,7 +179,7 @@ class Detection:
         while start < until:
             # Mentions posted after `until` do not count yet, though the store may have them.
             end = min(start + WINDOW, until)
-            window = window_of(counts, start, end, at.coverage.of(one.id), one.holiday(start))
+            window = _window(one, counts, start, end, at.coverage)
             start += WINDOW
             speaks = _trigger_speaks(conn, one, counts, window.start, end)
             # What three people say needs no whole window: Tocsin may have been away, or a source may fail, just before a crisis.
@@ -206,6 +215,25 @@ def first_window(first: int, heard_since: datetime | None, defined: datetime) ->
     if defined <= mention:
         heard = max(heard, minute_of(defined))
     return min(mention, minute_start(heard + -heard % WINDOW_MINUTES))
+
+
+def _window(
+    one: JudgedMonitor, counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage
+) -> WindowCounts:
+    return window_of(counts, start, end, coverage.of(one.id), one.holiday(start))
+
+
+def _hear_together(conn: Connection, closing: Iterable[Closing]) -> None:
+    """Ask the store once for all of these windows what kinds of signals want to know of each. An empty window has no more to
+    tell.
+    """
+    asking: dict[Callable[..., None], list[tuple[JudgedMonitor, Standing, WindowCounts]]] = {}
+    for one, window in closing:
+        for standing in one.standings if window.count else ():
+            if standing.kind.hears_together is not None:
+                asking.setdefault(standing.kind.hears_together, []).append((one, standing, window))
+    for hears_together, some in asking.items():
+        hears_together(conn, some)
 
 
 def _trigger_speaks(

@@ -51,6 +51,8 @@ class Standing:
     aside: Aside = field(default_factory=list)
     # `aside` as in the stored row.
     stored_aside: Aside = field(default_factory=list)
+    # What the store told of the window that closes, where it was asked for many monitors at once; the kind's own.
+    told: Any = None
     name: str = field(init=False)
 
     def __post_init__(self) -> None:

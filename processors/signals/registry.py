@@ -26,6 +26,8 @@ class JudgedKind:
     detector: Detector[Any]
     # Gives the window with what the store tells of it. None: the counts are enough.
     hears: Callable[..., WindowCounts] | None = None
+    # Asks the store once for the windows that close at many monitors. `hears` takes up the answers.
+    hears_together: Callable[..., None] | None = None
     # The detector's `quiet`, where it has one.
     quiet: Callable[[Any, WindowCounts, Sensitivity], Any] | None = None
     # A field, because a window asks for it some seventy times.
@@ -51,14 +53,17 @@ def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
 def _detectors(zone: tzinfo, kinds: tuple[SignalKind, ...]) -> tuple[JudgedKind, ...]:
     made = [(one, _made(one, zone)) for one in kinds]
     return tuple(
-        JudgedKind(one, detector, _hears(one), getattr(detector, "quiet", None)) for one, detector in made
+        JudgedKind(
+            one, detector, _named(one.hears), _named(one.hears_together), getattr(detector, "quiet", None)
+        )
+        for one, detector in made
     )
 
 
-def _hears(signal: SignalKind) -> Callable[..., WindowCounts] | None:
-    if signal.hears is None:
+def _named(name: str | None) -> Callable[..., Any] | None:
+    if name is None:
         return None
-    found: Callable[..., WindowCounts] = pkgutil.resolve_name(signal.hears)
+    found: Callable[..., Any] = pkgutil.resolve_name(name)
     return found
 
 

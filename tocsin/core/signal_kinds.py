@@ -46,6 +46,9 @@ class SignalKind:
     checks: str | None = None
     # What it asks the store beside the counts: `module:function` in the form of `processors.detection.far_voices:hear`.
     hears: str | None = None
+    # What it asks the store once for the windows that close at many monitors, before they are judged: `module:function` in the
+    # form of `processors.detection.one_text:hear_together`. `hears` takes up the answer.
+    hears_together: str | None = None
     # It asks the store only where its reading is half-way to an alert, and is judged again with the answer.
     hears_half_way: bool = False
     # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
@@ -297,6 +300,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             detector="processors.signals.flood:Flood",
             steps="processors.signals.flood:steps",
             hears="processors.detection.one_text:hear",
+            hears_together="processors.detection.one_text:hear_together",
             absorbed_by=VOLUME,
             counted="authors of one text",
             headline=_one_text,
