@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, select, type_coerce, update
 
 from processors.detection.acceptances import take_up
 from processors.detection.coverage import Coverage
@@ -33,6 +33,7 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.signals import write_signals
 from tocsin.store.statements import among, among_given, once_for_each_engine
+from tocsin.store.types import Text
 
 # Monitors in one statement.
 AT_ONCE = 500
@@ -285,7 +286,7 @@ def _fires_early(standing: Standing, reading: Reading, window: WindowCounts, spe
 
 
 def _stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Row[Any]]:
-    """The rows of `detector_state` of these monitors, by monitor and kind."""
+    """The rows of `detector_state` of these monitors, by monitor and kind. The states are text."""
     query = _states_of(conn)
     return {
         (row.monitor_id, row.kind): row
@@ -297,7 +298,9 @@ def _stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Ro
 @once_for_each_engine
 def _states_of(conn: Connection) -> Select[Any]:
     d = s.detector_state
-    return select(d).where(among_given(conn, d.c.monitor_id, "monitors"))
+    columns = (column for column in d.c if column is not d.c.state)
+    state = type_coerce(d.c.state, Text()).label(d.c.state.name)
+    return select(*columns, state).where(among_given(conn, d.c.monitor_id, "monitors"))
 
 
 def _set_next_tick(conn: Connection, ids: list[str], next_tick: datetime) -> None:

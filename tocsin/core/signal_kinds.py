@@ -27,13 +27,14 @@ BLIND: Final = "blind"
 Unit = Literal["mentions", "share"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalKind:
     """One kind of signal.
 
     `means` is the name of the kind on the web page, in English; the page translates it. `unit` is the unit of observed and
     expected: a number of mentions, or a share (0..1) of the scored mentions. `detector` is `module:class` of a `Detector` of
-    processors; None where no detector judges windows and another part writes the signals.
+    processors; None where no detector judges windows and another part writes the signals. A kind is itself alone (`eq=False`):
+    comparing all of its values, to find the detectors of a monitor, took longer than making the monitor.
     """
 
     kind: str
