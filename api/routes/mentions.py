@@ -33,6 +33,7 @@ from processors.detection.day_stories import DayStory, day_stories
 from processors.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from processors.own_accounts import written_by_the_brand
 from tocsin.access.links import new_token
+from tocsin.core import patterns
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
@@ -202,7 +203,7 @@ async def push_mentions(
         Query(
             min_length=1,
             max_length=256,
-            pattern=r"^[^\x00-\x1f]+$",
+            pattern=patterns.LINE,
             description="Source of mentions that name none.",
         ),
     ] = None,

@@ -28,8 +28,9 @@ from tests.api.visits import press, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.docs.pages import ROOT
 from tocsin.core.faults import WORDS, fault_of
+from tocsin.core.patterns import SAID
 from tocsin.core.sentences import Sentence
-from tocsin.definitions.models import KINDS, Role
+from tocsin.definitions.models import KINDS, Monitor, Role
 from tocsin.net import refusal
 from tocsin.query import QueryError, parse_query
 from tocsin.reading.unpacked import FOREIGN
@@ -95,7 +96,11 @@ def _calls() -> tuple[tuple[str, ast.Call], ...]:
 
 def sentences() -> set[str]:
     """Every sentence outside alerts (their own test has those) that a refusal or a fault of a form is made of."""
-    found = set(WORDS.values()) | {one for kind in KINDS for one in (kind.replace("_", " "), ONE[kind])}
+    found = (
+        set(WORDS.values())
+        | set(SAID.values())
+        | {one for kind in KINDS for one in (kind.replace("_", " "), ONE[kind])}
+    )
     found |= {one.replace("_", " ") for one in (*STATUSES, *STATUSES_OF_ESCALATIONS, *PEOPLE, *Role)}
     found |= {action.replace("_", " ") for _, action in OF_ESCALATIONS} | {"assess", "ask about", "both"}
     found |= {
@@ -169,6 +174,26 @@ def test_what_is_wrong_with_a_value_is_said_in_the_readers_language() -> None:
     except ValidationError as error:
         said = [LANGUAGES["nl"].say(fault_of(one)) for one in error.errors()]
     assert said == ["een geheel getal is nodig", "er passen hoogstens 3 tekens in"]
+
+
+def test_what_does_not_fit_a_pattern_is_named_and_no_regular_expression_is_shown() -> None:
+    wrong = {
+        "neutral_words": ("lumo", "!!!"),
+        "own_accounts": ("a b",),
+        "countries": ("Turkey",),
+        "name": "a\n",
+    }
+    try:
+        Monitor.model_validate({"query": "lumo", **wrong})
+    except ValidationError as error:
+        faults = [fault_of(one) for one in error.errors()]
+    assert [str(one) for one in faults] == [
+        "'a\\n' has a line break or another control character",
+        "'Turkey' is no country in two capital letters, such as NL",
+        "'a b' is no account, such as @lumo or @lumo@social.example",
+        "'!!!' is no word: it needs a letter or a digit, and no control character",
+    ]
+    assert LANGUAGES["tr"].say(faults[-1]).startswith("'!!!' bir sözcük değil")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import string
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tocsin.core.patterns import SAID
 from tocsin.core.sentences import Sentence
 
 _TEXT: Final = "a text is needed"
@@ -18,6 +19,9 @@ _TIME: Final = "a time is needed, such as 2026-11-22T09:00:00Z"
 _ZONED: Final = "a time needs an offset from UTC, such as 2026-11-22T09:00:00Z"
 _CHOICE: Final = "choose one of: {expected}"
 _ADDRESS: Final = "an address is needed, such as https://tocsin.example"
+
+_SHOWN: Final = 40
+"""Of a value that does not fit, so many characters are shown."""
 
 WORDS: Final[Mapping[str, str]] = {
     "missing": "this field is needed",
@@ -71,6 +75,8 @@ def fault_of(error: Mapping[str, Any]) -> str:
     raised = context.get("error")
     if isinstance(raised, Exception) and raised.args and isinstance(raised.args[0], Sentence):
         return raised.args[0]
+    if (said := SAID.get(str(context.get("pattern")))) is not None:
+        return Sentence(said, value=repr(str(error.get("input"))[:_SHOWN]))
     pattern = WORDS.get(str(error["type"]))
     places = [name for _, name, _, _ in string.Formatter().parse(pattern or "") if name]
     if pattern is None or not all(name in context for name in places):

@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from tocsin.core import patterns
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
 from tocsin.core.promise import MOST_A_WEEK
@@ -88,15 +89,13 @@ LONGEST_EXPECTED_MINUTES: Final = 3650 * 24 * 60
 """Ten years: the longest interval between mentions that may be expected of a source."""
 
 MOST_BRAND_WORDS: Final = 200
-BrandWord = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$")]
+BrandWord = Annotated[str, Field(min_length=2, max_length=64, pattern=patterns.WORD)]
 """A word or a phrase that a monitor knows of its brand."""
 
-Account = Annotated[
-    str, Field(min_length=1, max_length=256, pattern=r"^@?[^\s\x00-\x1f@,]+(@[^\s\x00-\x1f@,]+)?$")
-]
+Account = Annotated[str, Field(min_length=1, max_length=256, pattern=patterns.ACCOUNT)]
 """A handle as a network shows it, such as @lumo or @lumo@social.example, or the id of an author."""
 
-Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=patterns.LINE)]
 
 
 class Role(StrEnum):
@@ -151,7 +150,7 @@ class Monitor(Definition):
     languages: tuple[str, ...] = ()
     timezone: str = "UTC"
     # Countries (ISO 3166, such as NL) whose public holidays explain an unusual volume.
-    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(default=(), max_length=20)
+    countries: tuple[Annotated[str, Field(pattern=patterns.COUNTRY)], ...] = Field(default=(), max_length=20)
     policy: str = "default"
     false_alerts_per_week: float = Field(default=1.0, gt=0, le=MOST_A_WEEK)
     influential_followers: Annotated[int, _bent_to(MOST_FOLLOWERS)] = Field(
