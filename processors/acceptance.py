@@ -6,12 +6,12 @@ follows from it (`processors/detection/acceptances.py`), so it takes effect once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from tocsin.core.errors import Conflict
 from tocsin.core.sentences import Sentence
@@ -47,15 +47,19 @@ class Acceptance:
 def accept(
     conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str
 ) -> Acceptance:
-    """The present becomes the monitor's new normal. A repeat before detection has taken it up changes nothing.
+    """The present becomes the monitor's new normal. A repeat before the next window has closed changes nothing: there is no other
+    present yet.
 
-    Raises `Conflict` for a monitor that has not been judged yet. The transaction must be `alone`.
+    Raises `Conflict` for a monitor that has not been judged yet as it is. The transaction must be `alone`.
     """
     last = _last(conn, monitor.id)
-    if last is not None and last.action == ACCEPT and last.outcome is None:
+    d = s.detector_state.c
+    judged = (d.monitor_id == monitor.id, d.series == monitor.value.series)
+    next_window = conn.execute(select(func.max(d.next_window)).where(*judged)).scalar()
+    of_now = last is not None and last.action == ACCEPT and last.outcome != LAPSED
+    if last is not None and of_now and (last.outcome is None or last.first_window == next_window):
         return last
-    judged = s.detector_state.c.monitor_id == monitor.id
-    if conn.execute(select(s.detector_state.c.kind).where(judged).limit(1)).first() is None:
+    if next_window is None:
         raise Conflict(
             Sentence("{name} has heard nothing yet: there is no level to accept", name=monitor.value.name)
         )
@@ -63,21 +67,21 @@ def accept(
 
 
 def undo(conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str) -> Acceptance:
-    """The last acceptance is taken back: detection goes on as if it had not been said.
+    """The last acceptance that stands is taken back: detection goes on as if it had not been said.
 
     Raises `Conflict` where there is none, or none that can be taken back. The transaction must be `alone`.
     """
     last = _last(conn, monitor.id)
     if last is not None and last.action == UNDO and last.outcome is None:
         return last
-    why = why_not_undone(last, now)
+    why = why_not_undone(standing(conn, monitor), now)
     if why:
         raise Conflict(why)
     return _say(conn, monitor, UNDO, last, now, actor, role)
 
 
 def why_not_undone(last: Acceptance | None, now: datetime) -> Sentence | None:
-    """Why the last acceptance cannot be taken back; None where it can."""
+    """Why the last acceptance that stands cannot be taken back; None where it can."""
     if last is None or last.action == UNDO or last.outcome == LAPSED:
         return Sentence("no new normal was accepted that could be taken back")
     if now - last.at > UNDO_WITHIN:
@@ -86,6 +90,33 @@ def why_not_undone(last: Acceptance | None, now: datetime) -> Sentence | None:
             "that was accepted more than {n} hours ago: the level now follows what was heard since", n=hours
         )
     return None
+
+
+def standing(conn: Connection, monitor: Defined[Monitor]) -> Acceptance | None:
+    """The last acceptance of what the monitor matches now that nobody has taken back."""
+    t = s.acceptances.c
+    said = conn.execute(
+        select(s.acceptances)
+        .where(t.monitor_id == monitor.id, t.series == monitor.value.series)
+        .order_by(t.seq)
+    )
+    stands = not_taken_back(said)
+    return _from(stands[-1]) if stands else None
+
+
+def not_taken_back(said: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """Of these rows, in the order in which they were said, the acceptances that nobody has taken back. Each taking back is of the
+    last before it that stands. What has lapsed changed nothing.
+    """
+    stands: list[Row[Any]] = []
+    for row in said:
+        if row.outcome == LAPSED:
+            continue
+        if row.action == ACCEPT:
+            stands.append(row)
+        elif stands:
+            stands.pop()
+    return stands
 
 
 def acceptances(conn: Connection, monitor_id: str, most: int = 20) -> list[Acceptance]:

@@ -17,10 +17,10 @@ from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
 from api.pages.models import SLOT
+from api.pages.normal import normal_of
 from api.pages.permission import may_undo, permitted, permitted_actions
 from api.pages.render import PageContext, page_context, render
 from api.state import state_of
-from processors.acceptance import acceptances
 from tocsin.core.facets import FACETS, common
 from tocsin.core.signal import Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -82,7 +82,7 @@ def alert_detail(request: Request, id: str) -> Response:
         about = card(conn, id, state.now(), blind_after=patience)
         verdict = verdict_of(conn, id)
         holders = held_by(conn, [about.alert])
-        normal = next(iter(acceptances(conn, about.alert.monitor_id, 1)), None)
+        normal = normal_of(conn, about.alert.monitor_id)
     a = about.alert
     actions = for_people(a.status)
     flash, bad = flash_of(request, ctx.fmt)

@@ -21,6 +21,7 @@ from api.pages.definition_form import said_of
 from api.pages.flash import flash_of
 from api.pages.history import history_address
 from api.pages.models import monitor_rows
+from api.pages.normal import normal_of
 from api.pages.permission import may_undo, permitted
 from api.pages.query_warnings import warnings_shown
 from api.pages.render import PageContext, page_context, render
@@ -29,7 +30,6 @@ from api.preconditions import typed_version
 from api.promise import promise_of
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
-from processors.acceptance import acceptances
 from processors.corrections import models
 from processors.corrections.learning import summary
 from processors.corrections.refit import LEAST
@@ -127,7 +127,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         corrected = summary(conn, monitor.id)
         tested = of_monitor(conn, monitor.id)
         promise = promise_of(conn, monitor, state.now())
-        normal = next(iter(acceptances(conn, monitor.id, 1)), None)
+        normal = normal_of(conn, monitor.id)
     return render(
         ctx,
         "monitor.html",

@@ -7,11 +7,13 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 
 from api.normal import say
 from api.state import form_of, principal_of, state_of
 from api.turns import turn_of
-from processors.acceptance import ACCEPT, UNDO
+from processors.acceptance import ACCEPT, UNDO, Acceptance, acceptances, standing
+from tocsin.core.errors import Conflict, NotFound
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
 
@@ -31,6 +33,18 @@ def accept(request: Request, id: str) -> Response:
 def undo(request: Request, id: str) -> Response:
     """Take the last acceptance back."""
     return _say(request, id, UNDO)
+
+
+def normal_of(conn: Connection, monitor_id: str) -> Acceptance | None:
+    """What the page says of the level of a monitor: the acceptance that stands, else that the last one was taken back. None:
+    nobody has said anything that still counts, or the monitor is gone.
+    """
+    try:
+        stands = standing(conn, find(conn, Monitor, monitor_id))
+    except (NotFound, Conflict):
+        return None
+    last = next((one for one in acceptances(conn, monitor_id, 1) if one.action == UNDO), None)
+    return stands or last
 
 
 def _say(request: Request, id: str, action: str) -> Response:

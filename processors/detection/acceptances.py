@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select, update
 
-from processors.acceptance import ACCEPT, APPLIED, LAPSED
+from processors.acceptance import ACCEPT, APPLIED, LAPSED, not_taken_back
 from processors.detection.rebuilding import learn_again
 from processors.detection.states import JudgedMonitor
 from tocsin.definitions.models import Monitor
@@ -44,12 +44,11 @@ def take_up(conn: Connection, monitors: Iterable[JudgedMonitor]) -> None:
             _take_up(conn, known[row.monitor_id], row)
 
 
-def standing_acceptance(conn: Connection, one: JudgedMonitor) -> datetime | None:
-    """The first window from which the last acceptance counts, where nobody has taken it back."""
+def standing_acceptances(conn: Connection, one: JudgedMonitor) -> list[Row[Any]]:
+    """The acceptances that count and that nobody has taken back, in the order in which they were said."""
     t = s.acceptances
     applied = (t.c.monitor_id == one.id, t.c.series == one.series, t.c.outcome == APPLIED)
-    last = conn.execute(select(t).where(*applied).order_by(t.c.seq.desc()).limit(1)).first()
-    return last.first_window if last is not None and last.action == ACCEPT else None
+    return not_taken_back(conn.execute(select(t).where(*applied).order_by(t.c.seq)))
 
 
 def _take_up(conn: Connection, one: JudgedMonitor, row: Row[Any]) -> None:
@@ -82,13 +81,13 @@ def _accept(one: JudgedMonitor) -> dict[str, Any]:
 
 
 def _undo(conn: Connection, one: JudgedMonitor, until: datetime) -> bool:
-    """Put the state before the last acceptance in place, with what was heard since. False where a detector changed meanwhile."""
-    t = s.acceptances
-    last = (t.c.monitor_id == one.id, t.c.action == ACCEPT, t.c.outcome == APPLIED)
-    accepted = conn.execute(select(t).where(*last).order_by(t.c.seq.desc()).limit(1)).first()
-    if accepted is None or not _put_back(one, accepted.before):
+    """Put the state before the last acceptance that stands in place, with what was heard since. False where a detector changed
+    meanwhile.
+    """
+    stands = standing_acceptances(conn, one)
+    if not stands or not _put_back(one, stands[-1].before):
         return False
-    learn_again(conn, one, accepted.first_window, until)
+    learn_again(conn, one, stands[-1].first_window, until)
     return True
 
 

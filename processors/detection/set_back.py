@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from processors.detection.acceptances import standing_acceptance
+from processors.detection.acceptances import standing_acceptances
 from processors.detection.rebuilding import learn_again
 from processors.detection.states import JudgedMonitor
 from processors.signals.registry import WINDOW
@@ -60,12 +60,12 @@ def _first_ahead(conn: Connection, one: JudgedMonitor, now: datetime, closed_unt
 
 
 def learn_up_to(conn: Connection, one: JudgedMonitor, until: datetime) -> None:
-    """Learn the readings before `until`, and where people have accepted a new normal on the way, accept it there."""
+    """Learn the readings before `until`, and where people have accepted a new normal on the way, accept each there."""
     since = until - LEARNED_FROM
-    accepted = standing_acceptance(conn, one)
-    if accepted is not None and since < accepted <= until:
-        learn_again(conn, one, since, accepted)
-        for standing in one.standings:
-            standing.state = standing.kind.detector.accept(standing.state)
-        since = accepted
+    for accepted in (row.first_window for row in standing_acceptances(conn, one)):
+        if since <= accepted <= until:
+            learn_again(conn, one, since, accepted)
+            for standing in one.standings:
+                standing.state = standing.kind.detector.accept(standing.state)
+            since = accepted
     learn_again(conn, one, since, until)

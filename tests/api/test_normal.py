@@ -14,7 +14,8 @@ from tests.api.world import World
 from tests.browser.served import seeded_app
 from tests.inside import command
 from tests.stores import at_store
-from tocsin.definitions.models import Role
+from tocsin.definitions.models import Monitor, Role
+from tocsin.definitions.repository import find
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -25,10 +26,11 @@ def fired(world: World) -> str:
     return world.scene.alert().id
 
 
-def judged_before(store: Store, monitor: str, series: str, at: Any) -> None:
-    """As if detection had judged the monitor."""
-    row = {"monitor_id": monitor, "kind": "volume", "series": series, "version": "volume-2", "state": {}}
+def judged_before(store: Store, monitor: str, at: Any) -> None:
+    """As if an older detector had judged the monitor."""
+    row: dict[str, Any] = {"monitor_id": monitor, "kind": "volume", "version": "older", "state": {}}
     with store.write() as conn:
+        row["series"] = find(conn, Monitor, monitor).value.series
         conn.execute(insert(s.detector_state).values(**row, next_window=at, next_tick=at))
 
 
@@ -36,7 +38,7 @@ def test_over_the_api_it_is_said_once_told_in_the_live_alerts_audited_and_taken_
     alert = fired(world)
     desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/monitors/{world.scene.monitor}/normal"
     assert desk.post(path).status_code == 409
-    judged_before(world.scene.store, world.scene.monitor, "any", world.now)
+    judged_before(world.scene.store, world.scene.monitor, world.now)
     assert world.key(Role.VIEWER).post(path).status_code == 403
     first, again = desk.post(path), desk.post(path)
     assert (first.status_code, first.json()["outcome"]) == (202, None)
@@ -55,7 +57,7 @@ def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         ada = signed_in(night)
         assert "Accept the new normal" in page(ada, "/alerts/al_crisis")
-        judged_before(night.store, "m_orvane", "any", night.clock.now())
+        judged_before(night.store, "m_orvane", night.clock.now())
         status, shown = press(ada, "/monitors/m_orvane", "normal", back="/alerts/al_crisis")
         assert status == 303
         said = words(shown)
@@ -69,7 +71,7 @@ def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
 @pytest.mark.slow("asks for many answers")
 def test_the_command_says_what_it_did_or_why_not(world: World, tmp_path: Path) -> None:
     here = {**os.environ, **at_store(tmp_path / "store.db")}
-    judged_before(world.scene.store, world.scene.monitor, "any", world.now)
+    judged_before(world.scene.store, world.scene.monitor, world.now)
     done = command("monitors", "accept", "Lumo", "--data", tmp_path, environment=here)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Lumo: accepted as the new normal (number 1)" in done.stdout

@@ -13,6 +13,7 @@ from processors import acceptance
 from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.rebuilding import learn_again
+from processors.detection.set_back import learn_up_to
 from processors.detection.states import JudgedMonitor, Memory, fresh
 from processors.detection.tallies import load_tallies
 from tests.processors.detection.conftest import START
@@ -93,6 +94,14 @@ def rebuilt(store: Store, accepted: datetime | None) -> dict[str, Any]:
     return {standing.name: msgspec.to_builtins(standing.state) for standing in one.standings}
 
 
+def rebuilt_up_to(store: Store, until: datetime) -> dict[str, Any]:
+    """The states as a monitor that is set back to `until` learns them."""
+    one = fresh(the_monitor(store))
+    with store.read() as conn:
+        learn_up_to(conn, one, until)
+    return {standing.name: msgspec.to_builtins(standing.state) for standing in one.standings}
+
+
 def as_stored(states: dict[str, Any]) -> Any:
     return msgspec.json.decode(msgspec.json.encode(states))
 
@@ -155,6 +164,63 @@ def test_what_is_taken_back_is_as_if_it_had_never_been_accepted(store: Store) ->
         say(store, acceptance.UNDO, END)
     with store.read() as conn:
         assert audit.verify(conn).broken_at is None
+
+
+@pytest.mark.slow("judges days of windows")
+def test_one_after_the_other_is_taken_back_and_a_rebuilt_state_heeds_the_one_that_stands(
+    store: Store,
+) -> None:
+    tallied(store)
+    first, second, third = (END - timedelta(minutes=minutes) for minutes in (90, 60, 30))
+    judged(store, first)
+    say(store, acceptance.ACCEPT, first)
+    judged(store, second)
+    say(store, acceptance.ACCEPT, second)
+    memory = Memory()
+    judged(store, third, memory)
+    both = rebuilt_up_to(store, third)
+    assert as_stored(stored(store)) == as_stored(both)
+    say(store, acceptance.UNDO, third)
+    judged(store, END, memory)
+    assert as_stored(stored(store)) == as_stored(rebuilt(store, first))
+    assert as_stored(stored(store)) == as_stored(rebuilt_up_to(store, END))
+    with store.read() as conn:
+        stands = acceptance.standing(conn, the_monitor(store))
+    assert stands is not None and stands.seq == 1
+    assert say(store, acceptance.UNDO, END).seq == 4
+    judged(store, END + timedelta(minutes=5))
+    assert [one.outcome for one in said(store)] == ["applied"] * 4
+    assert expected(store) < 9
+    with pytest.raises(Conflict, match="no new normal"):
+        say(store, acceptance.UNDO, END)
+
+
+@pytest.mark.slow("judges days of windows")
+def test_two_people_who_accept_the_same_present_have_accepted_it_once(store: Store) -> None:
+    tallied(store)
+    judged(store, END - timedelta(minutes=30))
+    first = say(store, acceptance.ACCEPT, END - timedelta(minutes=28))
+    judged(store, END - timedelta(minutes=30))
+    again = say(store, acceptance.ACCEPT, END - timedelta(minutes=27))
+    assert (first.outcome, again.outcome, again.seq) == (None, "applied", 1)
+    judged(store, END - timedelta(minutes=25))
+    assert say(store, acceptance.ACCEPT, END - timedelta(minutes=22)).seq == 2, "there is another present"
+
+
+@pytest.mark.slow("judges days of windows")
+def test_what_was_accepted_of_another_query_is_not_taken_back_and_nothing_is_accepted_of_one_unheard(
+    store: Store,
+) -> None:
+    tallied(store)
+    judged(store, END - timedelta(minutes=30))
+    say(store, acceptance.ACCEPT, END)
+    judged(store, END - timedelta(minutes=25))
+    with store.write() as conn:
+        repository.save(conn, Monitor(name="Brightwater", query="bright"), now=END, actor="test")
+    with pytest.raises(Conflict, match="no new normal"):
+        say(store, acceptance.UNDO, END)
+    with pytest.raises(Conflict, match="heard nothing yet"):
+        say(store, acceptance.ACCEPT, END)
 
 
 @pytest.mark.slow("judges days of windows")
