@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus import LANGUAGES, SENTIMENTS, Post, balance, faults, posts, real_names
+from tests.docs.pages import ROOT
+from training.corpus import FOLDER, LANGUAGES, SENTIMENTS, Post, balance, faults, posts, real_names
 from training.deep import TWEETS, tweets
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
@@ -22,6 +23,19 @@ def test_the_posts_are_many_labelled_balanced_and_all_different(language: str) -
     assert all(share > 0.02 for share in shares["crisis"].values())
     assert all(share > 0.02 for share in shares["emotion"].values())
     assert all(share > 0.015 for trade, share in shares["trade"].items() if trade != "other")
+
+
+@pytest.mark.slow("reads thousands of posts")
+def test_the_data_card_and_the_documentation_tell_how_many_posts_there_are() -> None:
+    turkish, dutch, romanian, english = (len(list(posts(language))) for language in LANGUAGES)
+    card = FOLDER.joinpath("README.md").read_text("utf-8")
+    told = f"Turkish {turkish:,}, Dutch {dutch:,}, Romanian {romanian:,}, English {english:,}"
+    assert f"| posts | {told} |" in card
+    page = " ".join((ROOT / "docs/understanding.md").read_text("utf-8").split())
+    assert (
+        f"{turkish:,} posts in Turkish, {dutch:,} in Dutch, {romanian:,} in Romanian, {english:,} in English"
+        in page
+    )
 
 
 def _post(text: str, *, sentiment: str = "negative", targets: str = "-", where: str = "xx/01.tsv:1") -> Post:
