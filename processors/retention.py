@@ -45,7 +45,7 @@ def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, i
     dropped = drop_mentions(conn, ends.mentions, PIECE)
     if dropped.day:
         return {MENTIONS: max(dropped.mentions, 1)}
-    r = s.readings
+    r, a = s.readings.c, s.amendments.c
     return {
         SAMPLES: drop_some(conn, s.samples, s.samples.c.created_at < ends.samples, PIECE),
         MENTIONS: dropped.mentions,
@@ -54,7 +54,8 @@ def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, i
         BATCHES: drop_pushes(conn, ends.mentions, PIECE),
         TALLIES: drop_some(conn, s.tallies, s.tallies.c.minute < minute_of(ends.tallies), PIECE)
         + drop_some(conn, s.tally_parts, s.tally_parts.c.minute < minute_of(ends.tallies), PIECE),
-        READINGS: drop_some(conn, r, r.c.window_start < ends.tallies, PIECE),
+        READINGS: drop_some(conn, s.readings, r.window_start < ends.tallies, PIECE)
+        + drop_some(conn, s.amendments, a.window_start < ends.tallies, PIECE),
         GAPS: forget_gaps(conn, ends.tallies, PIECE),
         AUTHORS: _pseudonymise(conn, ends.authors),
         SEARCHABLE: index_missing(conn, PIECE),

@@ -144,6 +144,18 @@ class NegativesOut(BaseModel):
     corrected_upper: float | None
 
 
+class AgreementPlaceOut(BaseModel):
+    """A network, a language or a new subject in which the talk was over its usual."""
+
+    dimension: str
+    value: str
+    since: datetime
+    until: datetime
+    seen: int
+    due: float
+    z: float
+
+
 class JudgedWindowOut(BaseModel):
     """A window that was over, with its highest score."""
 
@@ -159,6 +171,20 @@ class JudgedWindowsOut(BaseModel):
     first: JudgedWindowOut
     highest: JudgedWindowOut
     last: JudgedWindowOut
+
+
+class AgreementOut(BaseModel):
+    """Another kind of signal that was over in the same window."""
+
+    kind: str
+    score: float
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    span_s: float
+    places: list[AgreementPlaceOut]
+    numbers: dict[str, float] = Field(description="The further numbers of its arithmetic, by name.")
 
 
 class ExplanationOut(BaseModel):
@@ -180,6 +206,7 @@ class ExplanationOut(BaseModel):
     steps: list[StepOut]
     negatives: NegativesOut | None = Field(description="null: nothing in the window was scored.")
     terms: list[tuple[str, int]]
+    agrees: list[AgreementOut] = Field(description="The other kinds of signals that were over in the window.")
     triggers: dict[str, int] = Field(
         description="By category, the people who said a trigger in the hour up to the window's end."
     )

@@ -20,7 +20,7 @@ from api.etags import (
 from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
 from api.state import State, Who
-from processors.detection.readings import newest_reading, readings_between
+from processors.detection.readings import amendments_between, newest_reading, readings_between
 from processors.storing.tally_sums import (
     COUNTS,
     author_sketches,
@@ -97,6 +97,14 @@ class Tallies(BaseModel):
     parts: list[Parts] | None
 
 
+class LateOut(BaseModel):
+    """Mentions of a window that its verdict is without."""
+
+    count: int
+    negative: int
+    scored: int
+
+
 class ReadingOut(BaseModel):
     """A detector's verdict on a window."""
 
@@ -114,6 +122,9 @@ class ReadingOut(BaseModel):
     count: int
     negative: int
     scored: int
+    late: LateOut = Field(
+        description="Came after the window was judged, or was taken out since (then below zero): the verdict is without it."
+    )
 
 
 class Readings(BaseModel):
@@ -272,11 +283,17 @@ def readings(
         found = find(conn, Monitor, id)
         newest = newest_reading(conn, found.id, kind)
         moving = slot(now, MINUTE) if to is None or from_ is None else 0
-        etag_or_304(request, response, list_etag(request, who, *(newest or ("none",)), moving))
+        late = amendments_between(conn, found.id, since, until)
+        marks = (*(newest or ("none",)), moving, *(sum(some) for some in zip(*late.values(), strict=True)))
+        etag_or_304(request, response, list_etag(request, who, *marks))
         rows = readings_between(conn, found.id, kind, since, until, limit)
-    names = tuple(ReadingOut.model_fields)
+    names, none = tuple(name for name in ReadingOut.model_fields if name != "late"), (0, 0, 0)
     return {
         "monitor": found.id,
         "kind": kind,
-        "items": [{name: row._mapping[name] for name in names} for row in rows],
+        "items": [
+            {name: row._mapping[name] for name in names}
+            | {"late": dict(zip(LateOut.model_fields, late.get(row.window_start, none), strict=True))}
+            for row in rows
+        ],
     }

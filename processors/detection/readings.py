@@ -24,6 +24,19 @@ def readings_between(
     return conn.execute(query).all()[::-1]
 
 
+def amendments_between(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime
+) -> dict[datetime, tuple[int, int, int]]:
+    """By the beginning of its window in [start, end), the mentions that came after a window had closed, and how many of them are
+    negative and scored. Mentions that were taken out since count below zero. No verdict has them.
+    """
+    a = s.amendments.c
+    mine = (a.monitor_id == monitor_id, a.window_start >= start, a.window_start < end)
+    sums = (func.sum(a.count), func.sum(a.negative), func.sum(a.scored))
+    rows = conn.execute(select(a.window_start, *sums).where(*mine).group_by(a.window_start))
+    return {at: (int(count), int(negative), int(scored)) for at, count, negative, scored in rows}
+
+
 def newest_reading(conn: Connection, monitor_id: str, kind: str) -> tuple[datetime, datetime] | None:
     """The beginning and the tick of the newest window that was judged."""
     mine = (_r.monitor_id == monitor_id, _r.kind == kind)

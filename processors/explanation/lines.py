@@ -40,7 +40,9 @@ def as_json(one: Explanation) -> dict[str, Any]:
 
 def lines(one: Explanation) -> Iterator[str]:
     """The lines, in English."""
-    yield f"{one.kind}, judged by {one.rule}, window {one.window_start:%Y-%m-%d %H:%M:%SZ} to {one.window_end:%H:%M:%SZ}"
+    another_day = one.window_start.date() != one.window_end.date()
+    end = f"{one.window_end:{'%Y-%m-%d ' if another_day else ''}%H:%M:%SZ}"
+    yield f"{one.kind}, judged by {one.rule}, window {one.window_start:%Y-%m-%d %H:%M:%SZ} to {end}"
     for figure in one.figures:
         again = "" if figure.again is None else f"  computed again {figure.again:g}{_mark(figure.same)}"
         yield f"  {FIGURES.get(figure.name, figure.name):<16}{figure.judged:g}{again}"

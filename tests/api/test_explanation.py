@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.opinions import Opinions
 from processors.detection.asked import MOST_SCORED
@@ -72,6 +72,30 @@ def other_windows_are_explained(made: World, alert: str, data: Path) -> None:
     assert refused_here.returncode == 2 and b"--window: 'yesterday' is no time" in refused_here.stderr
     no_alert = command("explain", "united", "--window", first, "--data", data)
     assert no_alert.returncode == 2 and b"--window goes with the id of an alert" in no_alert.stderr
+
+
+def what_agrees_is_told(made: World, alert: str) -> None:
+    """The other kinds that were over stand in the answer, with the places in which they were."""
+    a, key = s.alerts, made.key(Role.VIEWER)
+    at = made.now.isoformat()
+    place = {
+        "dimension": "network",
+        "value": "forum",
+        "since": at,
+        "until": at,
+        "seen": 9,
+        "due": 1.5,
+        "z": 4.0,
+    }
+    figures = {"score": 4.0, "observed": 2.0, "expected": 1.0, "lower": 0.0, "upper": 1.0, "span_s": 3600.0}
+    spread = {"kind": "spread", **figures, "places": [place], "numbers": {"z": 4.0}}
+    address = f"/v1/alerts/{alert}/explanation"
+    assert key.get(address).json()["agrees"] == []
+    with made.scene.store.write() as conn:
+        evidence = conn.execute(select(a.c.evidence).where(a.c.id == alert)).scalar_one()
+        conn.execute(update(a).where(a.c.id == alert).values(evidence={**evidence, "agrees": [spread]}))
+    (told,) = key.get(address).json()["agrees"]
+    assert (told["kind"], told["observed"], told["places"][0]["value"]) == ("spread", 2.0, "forum")
 
 
 @pytest.mark.slow("judges four hours")
@@ -149,6 +173,7 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         nobody = command("explain", f"al_{0:020x}", "--data", tmp_path)
         assert nobody.returncode == 2 or nobody.returncode == 1
         assert b"no alert" in nobody.stderr
+        what_agrees_is_told(made, alert.id)
     finally:
         made.close()
 

@@ -199,6 +199,16 @@ def test_tallies_go_after_25_months(store: Store) -> None:
     assert [counted(store, t) for t in (s.tallies, s.tally_parts)] == [0, 0]
 
 
+def test_amendments_go_with_the_readings_of_their_windows(store: Store) -> None:
+    row = {"monitor_id": "m", "partition": 0, "count": 1, "negative": 0, "scored": 1}
+    old, young = (NOW - timedelta(days=days) for days in (770, 700))
+    with store.write() as conn:
+        store.insert_new(conn, s.amendments, [row | {"window_start": at} for at in (old, young)])
+    drop_all(store)
+    with store.read() as conn:
+        assert list(conn.execute(select(s.amendments.c.window_start)).scalars()) == [young]
+
+
 def keep_samples(store: Store, count: int) -> None:
     at = NOW - timedelta(days=3)
     rows = [

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import delete, select, update
 
 from processors.explanation.explain import NOT_JUDGED, NOT_KEPT, Explanation, explained
+from processors.explanation.lines import lines
 from processors.signals.registry import WINDOW
 from tests.processors.detection.conftest import START, store
 from tests.processors.detection.test_judge import BURST, judge, keep, talk
@@ -78,6 +80,11 @@ def test_what_was_kept_gives_every_figure_again_and_the_steps_give_them_by_hand(
         "Distance from the texts before (z)",
     ]
     assert all(figure.again is None for figure in older.figures)
+    # A window that ends on the day of its start has no second date; one over midnight has.
+    short = msgspec.structs.replace(older, window_end=older.window_start)
+    whole_day = msgspec.structs.replace(older, window_end=older.window_start + timedelta(days=1))
+    assert f"{older.window_start:%Y-%m-%d %H:%M:%SZ} to {older.window_start:%H:%M:%SZ}" in next(lines(short))
+    assert f" to {whole_day.window_end:%Y-%m-%d %H:%M:%SZ}" in next(lines(whole_day))
     with store.read() as conn:
         shown = evidence_from(last.evidence)
         assert explained(conn, last.monitor_id, "blind", "fp", shown, last.tick).why_not == NOT_JUDGED
