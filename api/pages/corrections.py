@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from api.pages.card import anchor_of
 from api.pages.problem import came_from
 from api.pages.render import page_context
-from api.problems import Problem
+from api.routes.corrections import stale
 from api.state import form_of, principal_of, state_of
 from processors.corrections import models
-from processors.corrections.correct import PERSON, correct, toward
+from processors.corrections.correct import changed_since, correct
 from processors.corrections.learning import learn_from_corrections
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
@@ -43,15 +43,9 @@ def _refuse_stale(
     request: Request, conn: Connection, monitor_id: str, key: Key, label: str, seen: str
 ) -> None:
     """Nothing is written where somebody has given the mention a third label since the reader saw it."""
-    known = toward(conn, monitor_id, [key]).get(key)
-    if seen and known and known.scored_by == PERSON and known.label not in (seen, label):
+    if seen and (known := changed_since(conn, monitor_id, key, label, seen)):
         fmt = page_context(request, conn).fmt
-        said = Sentence(
-            "{who} has called this post {label} since you saw it.",
-            who=known.who,
-            label=fmt.term("label", known.label),
-        )
-        raise Problem(412, "stale", said)
+        raise stale(known, fmt.term("label", known.label))
 
 
 @router.post("/monitors/{id}/learn")

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.problems import PROBLEMS
+from api.problems import PROBLEMS, Problem
 from api.state import State, Who
 from processors.corrections import models
-from processors.corrections.correct import correct
+from processors.corrections.correct import LabelFor, changed_since, correct
 from processors.corrections.learning import learn_from_corrections, summary
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
 
@@ -29,6 +30,10 @@ class Correction(BaseModel):
     source: str = Field(min_length=1, max_length=256)
     id: str = Field(min_length=1, max_length=256)
     label: Literal["negative", "neutral", "positive"]
+    seen: Literal["negative", "neutral", "positive", "unscored"] | None = Field(
+        None,
+        description="The label that you saw: 412 where somebody has given the mention a third one since.",
+    )
 
 
 class Corrected(BaseModel):
@@ -77,21 +82,30 @@ class Use(BaseModel):
 _RESPONSES: dict[int | str, dict[str, Any]] = {code: PROBLEMS[code] for code in (404, 422)}
 
 
+def stale(known: LabelFor, label: str) -> Problem:
+    """The refusal of a correction by somebody who has not seen the last one. `label` is its label, said to the reader."""
+    said = Sentence("{who} has called this post {label} since you saw it.", who=known.who, label=label)
+    return Problem(412, "stale", said)
+
+
 @router.post(
     "/monitors/{id}/corrections",
     response_model=Corrected,
     summary="Correct a mention's label",
-    responses=_RESPONSES,
+    responses=_RESPONSES | {412: PROBLEMS[412]},
 )
 def correct_mention(state: State, who: Who, id: MonitorRef, given: Correction) -> Any:
     """Give a mention its right label for this monitor. The same label again confirms it; both are learnt from."""
+    key = (given.source, given.id)
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id)
+        if given.seen and (known := changed_since(conn, monitor.id, key, given.label, given.seen)):
+            raise stale(known, spoken(known.label))
         before = correct(
             state.store,
             conn,
             monitor.id,
-            (given.source, given.id),
+            key,
             given.label,
             now=state.now(),
             actor=who.label,

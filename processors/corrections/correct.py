@@ -98,6 +98,14 @@ def toward(conn: Connection, monitor_id: str, keys: Collection[Key]) -> dict[Key
     return found
 
 
+def changed_since(conn: Connection, monitor_id: str, key: Key, label: str, seen: str) -> LabelFor | None:
+    """The label that somebody has given to the mention since a reader saw it with the label `seen`, where it is neither that one
+    nor the one that the reader wants to give; None where there is none.
+    """
+    known = toward(conn, monitor_id, [key]).get(key)
+    return known if known and known.scored_by == PERSON and known.label not in (seen, label) else None
+
+
 def _is_kept(conn: Connection, key: Key, created_at: datetime) -> bool:
     m = s.mentions.c
     found = select(m.id).where(m.source == key[0], m.id == key[1], m.created_at == created_at)

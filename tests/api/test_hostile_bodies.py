@@ -82,7 +82,7 @@ BODIES: Final[Mapping[str, tuple[Body, ...]]] = {
     "/v1/alerts/{id}/severity": ({"severity": 2, "reason": "a minister"},),
     "/v1/alerts/{id}/note": ({"text": "called the shop"},),
     "/v1/alerts/{id}/verdict": ({"verdict": "noise"},),
-    "/v1/monitors/{id}/corrections": ({"source": "forum", "id": "m1", "label": "positive"},),
+    "/v1/monitors/{id}/corrections": ({"source": "forum", "id": "m1", "label": "positive", "seen": "neutral"},),
     "/v1/monitors/{id}/corrections/use": ({"version": 0},),
     "/v1/backtests/{id}/decide": ({"decision": "refused"},),
     "/v1/imports": (

@@ -155,6 +155,15 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
     assert few.status_code == 422 and "at least 5" in few.text
     assert desk.post(f"/v1/monitors/{monitor}/corrections/use", json={"version": 3}).status_code == 404
     assert desk.get(f"/v1/monitors/{monitor}/corrections").json() == {"corrections": 1, "models": []}
+    late = desk.post(
+        f"/v1/monitors/{monitor}/corrections", json=mine | {"label": "neutral", "seen": "negative"}
+    )
+    assert late.status_code == 412 and late.json()["detail"].endswith(
+        "called this post positive since you saw it."
+    )
+    for seen in ("positive", None):
+        again = desk.post(f"/v1/monitors/{monitor}/corrections", json=mine | {"seen": seen})
+        assert again.json() == {"label": "positive", "before": "positive"}
 
     client, session = talk.session("pia")
     shown = client.get("/mentions", params={"monitor": monitor}).text
