@@ -43,7 +43,8 @@ def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Con
     for ahead in kept.ahead.forecasts:
         held = f"; such an interval held {ahead.held} of {ahead.of} hours" if ahead.of else ""
         print(
-            f"next {ahead.hours} h: {ahead.expected:g} mentions expected ({ahead.lower:g}-{ahead.upper:g}){held}"
+            f"next {ahead.hours} h: {ahead.expected:.0f} mentions expected"
+            f" ({ahead.lower:.0f}-{ahead.upper:.0f}){held}"
         )
     if (holiday := kept.ahead.holiday) is not None:
         print(

@@ -62,7 +62,8 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
         )
         here = {**os.environ, **at_store(tmp_path / "store.db")}
         printed = command("monitors", "promise", "Lumo", "--data", tmp_path, environment=here).stdout.decode()
-        assert f"next 1 h: {hour['expected']:g} mentions expected" in printed
+        ends = f"{hour['lower']:.0f}-{hour['upper']:.0f}"
+        assert f"next 1 h: {hour['expected']:.0f} mentions expected ({ends}); such an" in printed
         assert "2031-03-06: Independence Day (GH), 100% of an average day expected" in printed
     finally:
         world.close()
