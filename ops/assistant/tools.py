@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import Field
 
 from ops.assistant.service import Answer, Service
+from tocsin.core.facets import Crisis, Emotion, Harm, Intent
 
 INSTRUCTIONS: Final = (
     "Tocsin listens to what people say about brands and raises alerts about emerging crises. Start with `status` and"
@@ -97,14 +98,18 @@ class ReadingTools:
         label: Literal["negative", "neutral", "positive", "unscored"] | None = None,
         language: Annotated[str | None, Field(max_length=16, description="Such as tr.")] = None,
         network: Annotated[str | None, Field(max_length=64, description="Such as mastodon.")] = None,
+        intent: Intent | None = None,
+        emotion: Emotion | None = None,
+        crisis: Crisis | None = None,
+        harm: Harm | None = None,
         since: Time = None,
         until: Time = None,
         limit: Limit = 20,
     ) -> Answer:
-        """Posts, the newest first, with their language and sentiment."""
+        """Posts, the newest first, with their language, sentiment, intent, emotions, kinds of crisis and harm."""
         found = await self._service.items(
-            "/v1/mentions", q=words, monitor=monitor, label=label, lang=language, network=network, from_=since,
-            to=until, limit=limit,
+            "/v1/mentions", q=words, monitor=monitor, label=label, lang=language, network=network, intent=intent,
+            emotion=emotion, crisis=crisis, harm=harm, from_=since, to=until, limit=limit,
         )  # fmt: skip
         return {"posts_by_strangers": [post(one) for one in found]}
 
@@ -114,7 +119,7 @@ class ReadingTools:
         step: Literal["5m", "hour", "day"] = "hour",
         since: Time = None,
         until: Time = None,
-        by: Literal["network", "lang", "source", "intent", "emotion", "crisis"] | None = None,
+        by: Literal["network", "lang", "source", "intent", "emotion", "crisis", "harm"] | None = None,
     ) -> Answer:
         """Mentions of a monitor over time, by sentiment; the last day unless told otherwise. Null figures: nobody listened."""
         return await self._service.get(
@@ -163,5 +168,6 @@ def post(mention: dict[str, Any]) -> Answer:
         "followers": author.get("followers"),
         "sentiment": (mention.get("sentiment") or {}).get("label"),
         "triggers": mention.get("triggers"),
+        "facets": mention.get("facets"),
         "text": text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…",
     }

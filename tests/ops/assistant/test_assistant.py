@@ -102,7 +102,9 @@ def test_it_offers_to_read_and_nothing_else_unless_told(world: World) -> None:
 
 @pytest.mark.slow("many runs of a command")
 def test_it_tells_of_an_alert_with_evidence_and_keeps_strangers_words_apart(world: World) -> None:
-    world.store_mention("1", INJECTION, world.now - timedelta(minutes=2), "negative")
+    at = world.now - timedelta(minutes=2)
+    world.store_mention("1", INJECTION, at, "negative", emotion=["fear"], crisis=["safety"])
+    world.store_mention("2", "Lumo is fine", at, "neutral", emotion=["joy"])
     world.scene.over()
     alert = world.scene.alert()
 
@@ -111,6 +113,7 @@ def test_it_tells_of_an_alert_with_evidence_and_keeps_strangers_words_apart(worl
             await call(client, "list_alerts", monitor="Lumo"),
             await call(client, "get_alert", alert=alert.id),
             await call(client, "search_mentions", words="yandı", monitor="Lumo"),
+            await call(client, "search_mentions", emotion="fear", crisis="safety", monitor="Lumo"),
             await call(
                 client, "counts", monitor="Lumo", since=str((world.now - timedelta(hours=1)).isoformat())
             ),
@@ -119,14 +122,15 @@ def test_it_tells_of_an_alert_with_evidence_and_keeps_strangers_words_apart(worl
             await call(client, "list_escalations", team="pr"),
         )
 
-    alerts, whole, found, counts, status, monitors, queue = spoken(world, talk)
+    alerts, whole, found, afraid, counts, status, monitors, queue = spoken(world, talk)
     assert [one["id"] for one in alerts["alerts"]] == [alert.id]
     assert whole["alert"]["monitor"] == "Lumo" and whole["timeline"] and whole["told"]
     assert set(whole) == {"alert", "judged", "facts", "live", "posts_by_strangers", "timeline", "told"}
     (post,) = found["posts_by_strangers"]
     assert (post["id"], post["sentiment"]) == ("1", "negative")
+    assert post["facets"]["emotion"] == ["fear"] and afraid == found
     assert len(post["text"]) == LONGEST_TEXT + 1 and post["text"].startswith("Lumo lampası")
-    assert sum(one["count"] or 0 for one in counts["points"]) == 1
+    assert sum(one["count"] or 0 for one in counts["points"]) == 2
     assert status["alerts_open"] == 1
     assert [one["name"] for one in monitors["monitors"]] == ["Lumo"]
     assert queue == {"escalations": []}
