@@ -29,7 +29,7 @@ window. The product leaves some choices open; this module decides them:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -222,15 +222,21 @@ def severity(
     """
     lasted = at - worsening_since if at and worsening_since else timedelta(0)
     given = SeverityInput(facts, clearly_over, lasted)
-    level: int | None = None
-    reasons: list[str] = []
+    held: list[Rule] = []
     for rule in RULES:
-        if (rule.on is None or (level is not None and level <= rule.on)) and rule.holds(given):
-            level = rule.level if level is None else min(level, rule.level)
-            reasons.append(rule.name)
+        if _stands(rule, held) and rule.holds(given):
+            held.append(rule)
+    level = min((rule.level for rule in held), default=None)
     if previous is not None and (level is None or previous < level):
         level = previous
-    return Decision(level, tuple(reasons))
+    return Decision(level, tuple(rule.name for rule in held))
+
+
+def _stands(rule: Rule, held: Sequence[Rule]) -> bool:
+    """Whether a rule holds of the level that this one stands on. Three people who say a trigger are a SEV1 by themselves: that is
+    no spike in which a trigger could be.
+    """
+    return rule.on is None or any(one.level == rule.on for one in held)
 
 
 def worsening(since: datetime | None, score: float, peak: float, at: datetime) -> datetime | None:

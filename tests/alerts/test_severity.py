@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.severity import CLOCKS, RULES, severity, worsening
+from alerts.severity import CLOCKS, RULES, Decision, severity, worsening
 from tocsin.core.promise import threshold
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import BLIND, NEGATIVITY, REACH, SILENCE, VOLUME
@@ -94,6 +94,9 @@ def test_each_reason_is_the_name_of_a_rule() -> None:
         "a trigger within an escalated spike",
     )
     assert set(reasons) <= {rule.name for rule in RULES}
+    # Three people make a crisis by themselves, and no spike.
+    alone = severity(facts(score=0.2, ratio=1.0, windows_over=0, triggers={"safety": 3}))
+    assert alone == Decision(1, ("a trigger was said", "a trigger said by three or more people"))
 
 
 def test_the_engine_raises_and_never_lowers() -> None:
