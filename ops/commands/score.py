@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -12,7 +13,8 @@ _EXAMPLE = """Example:
 
 A line is an object with `text` and, if you know it, `lang`. The answer has `label` (negative, neutral,
 positive, unscored), `score` (-1 to 1), `confidence` (0 to 1), `lang` and `model`, and what was told of `intent`,
-`emotion`, `crisis` and `harm`, each a list. Nothing is sent anywhere.
+`emotion`, `crisis` and `harm`, each a list. Nothing is sent anywhere. With --reasons it has the words that counted
+most for the label (`weight` above 0) or against it, and where they stand in the text.
 """
 _HELP = "Score the sentiment of texts: JSON lines on stdin to JSON lines on stdout."
 
@@ -22,12 +24,17 @@ def register(app: typer.Typer) -> None:
     app.command("score", help=_HELP, epilog=_EXAMPLE)(score)
 
 
-def score() -> None:
+def score(
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help="With the words that counted, and where.")
+    ] = False,
+) -> None:
     """Answer each line of stdin on stdout."""
     from ops.lines.score import answer_lines
     from processors.understand import Understander, default_scorers
 
     if sys.stdin.isatty():
         print('reading lines such as {"text": "..."} from the keyboard; Ctrl-D ends', file=sys.stderr)
-    if answer_lines(Understander(default_scorers()), sys.stdin.buffer, sys.stdout.buffer, sys.stderr):
+    understander = Understander(default_scorers())
+    if answer_lines(understander, sys.stdin.buffer, sys.stdout.buffer, sys.stderr, with_reasons=reasons):
         raise typer.Exit(1)

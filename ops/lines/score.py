@@ -11,13 +11,21 @@ from typing import Any, BinaryIO, Final, TextIO
 
 from ops.lines.pieces import MAX_LINE_BYTES, pieces, read_chunks
 from processors.understand import Understander
+from processors.understand.reasons import reasons_for
 from tocsin.core.facets import FACETS
 from tocsin.core.mention import MAX_TEXT_BYTES
 
 MOST_NOTES: Final = 20
 
 
-def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, notes: TextIO) -> int:
+def answer_lines(
+    understander: Understander,
+    source: BinaryIO,
+    sink: BinaryIO,
+    notes: TextIO,
+    *,
+    with_reasons: bool = False,
+) -> int:
     """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many."""
     number = 0
     bad = 0
@@ -30,7 +38,7 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
             )
         )
         answers = []
-        for _, _, error in requests:
+        for text, _, error in requests:
             number += 1
             if error is None:
                 lang, (sentiment, facets) = next(scored)
@@ -41,6 +49,8 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
                     "lang": lang,
                     "model": sentiment.model,
                 } | {facet: list(getattr(facets, facet)) for facet in FACETS}
+                if with_reasons:
+                    answer["reasons"] = _reasons(sentiment.model, lang, text)
             else:
                 bad += 1
                 if bad <= MOST_NOTES:
@@ -62,6 +72,12 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
             file=notes,
         )
     return bad
+
+
+def _reasons(model: str | None, lang: str | None, text: str) -> list[dict[str, Any]] | None:
+    """The words that counted; None where no linear model gave the score."""
+    found = reasons_for(model, lang, text)
+    return None if found is None else [one._asdict() for one in found]
 
 
 def _request(line: bytes | None) -> tuple[str, str | None, str | None]:

@@ -29,9 +29,10 @@ app()
 """
 
 
-def _answers(given: bytes) -> tuple[list[dict[str, Any]], int]:
+def _answers(given: bytes, *, with_reasons: bool = False) -> tuple[list[dict[str, Any]], int]:
     sink = io.BytesIO()
-    bad = answer_lines(Understander(default_scorers()), io.BytesIO(given), sink, sys.stderr)
+    understander = Understander(default_scorers())
+    bad = answer_lines(understander, io.BytesIO(given), sink, sys.stderr, with_reasons=with_reasons)
     return [json.loads(line) for line in sink.getvalue().splitlines()], bad
 
 
@@ -97,6 +98,19 @@ def test_nul_wrong_encodings_and_long_texts_survive(line: bytes) -> None:
     answers, bad = _answers(line + b"\n")
     assert bad == 0
     assert [a["label"] for a in answers] == ["positive"]
+
+
+def test_the_words_that_counted_are_told_where_they_are_asked_for() -> None:
+    text = "> I love this app\nno, it is terrible"
+    given = "".join(
+        f"{json.dumps(one)}\n" for one in ({"text": text}, {"text": "Das ist schlecht", "lang": "de"}, 5)
+    )
+    (read, other, bad), _ = _answers(given.encode(), with_reasons=True)
+    assert all(text[one["start"] : one["end"]] == one["word"] for one in read["reasons"])
+    weights = {one["word"]: one["weight"] for one in read["reasons"]}
+    assert weights["terrible"] > 0 and "love" not in weights
+    assert other["reasons"] is None and "reasons" not in bad
+    assert "reasons" not in _answers(given.encode())[0][0]
 
 
 def test_a_last_line_without_a_newline_is_answered_and_no_input_gives_no_output() -> None:
