@@ -60,8 +60,11 @@ class Formatter:
     def translate(self, text: str, **values: object) -> str:
         return self.language.translate(text, **values)
 
-    def plural(self, one: str, many: str, n: int) -> str:
-        return self.language.plural(one, many, n, self.number(n))
+    def plural(self, one: str, many: str, n: float) -> str:
+        """The form that goes with a whole number, or with a small rate."""
+        if isinstance(n, float) and not n.is_integer():
+            return self.language.plural(one, many, n, self.rate(n))
+        return self.language.plural(one, many, int(n), self.number(int(n)))
 
     def term(self, table: str, key: object) -> str:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""

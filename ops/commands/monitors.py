@@ -31,7 +31,8 @@ def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Con
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
         kept = promise_of(conn, find(conn, Monitor, monitor), runtime.clock.now())
-    print(f"promised: {kept.promised:g} false alerts a week at most")
+    alerts = "alert" if kept.promised == 1 else "alerts"
+    print(f"promised: {kept.promised:g} false {alerts} a week at most")
     rate = "no rate in the first week" if kept.false_a_week is None else f"{kept.false_a_week:.2g} a week"
     print(f"actual: {kept.false} false of {kept.fired} fired ({rate}), {kept.unjudged} not judged")
     for one in kept.signals:

@@ -69,7 +69,7 @@ def test_the_page_asks_for_the_verdict_and_shows_the_promise_and_what_is_learnt(
         status, shown = press(ada, "/alerts/al_crisis", "verdict", verdict="real")
         assert status == 303 and "Verdict: real (Ada Yılmaz)" in words(shown)
         monitor = words(page(ada, "/monitors/m_orvane"))
-        assert "1 false alerts a week at most" in monitor and "1 of 1 were real" in monitor
+        assert "1 false alert a week at most" in monitor and "1 of 1 were real" in monitor
         learning = words(page(ada, "/monitors/m_new"))
         assert "Too little was heard to say what is usual." in learning
         assert "sees sudden and lasting rises: in 1 h" in learning
@@ -84,7 +84,7 @@ def test_the_commands_give_a_verdict_and_print_the_promise(world: World, tmp_pat
     assert done.stdout.decode() == f"{alert}: noise\n", done.stderr
     assert command("alerts", "verdict", alert, "dull", "--data", tmp_path, environment=here).returncode == 2
     printed = command("monitors", "promise", "Lumo", "--data", tmp_path, environment=here).stdout.decode()
-    assert "promised: 1 false alerts a week at most" in printed
+    assert "promised: 1 false alert a week at most" in printed
     assert "volume: 0 of 1 real (noise 1)" in printed and "learning: too little was heard" in printed
 
 

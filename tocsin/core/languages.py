@@ -67,7 +67,7 @@ class Language:
             return self.percent(value)
         return self.number(value, 1) if isinstance(value, int | float) else value
 
-    def plural(self, one: str, many: str, n: int, shown: str) -> str:
+    def plural(self, one: str, many: str, n: float, shown: str) -> str:
         """The form that goes with `n`, with `{n}` filled in as `shown`."""
         forms = self.catalogue.get(many)
         if isinstance(forms, list):
