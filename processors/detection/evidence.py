@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
+from processors.corrections.correct import PERSON
 from processors.detection import trigger_habit
 from processors.detection.copies import SpanTexts, WindowStories, span_of, told_in, within_a_span
 from processors.detection.terms import rising_subjects
@@ -73,7 +74,9 @@ class WindowContents:
     digest: str
     facets: dict[str, dict[str, int]]
     scored: dict[str, tuple[int, int]]
-    """By language, the mentions that were called negative, and all that were scored."""
+    """By language, the mentions that were called negative, and all that were scored. What people labelled has no language: no
+    scorer's errors are in it.
+    """
     told: WindowStories
 
 
@@ -98,7 +101,7 @@ def look(
     asked = span_of(monitor_id, start, end)
     tones = _tones(conn, asked)
     labels = Counter[str]()
-    for _, label, count in tones:
+    for _, label, _, count in tones:
         labels[label] += count
     reach = conn.execute(_reached(), asked).scalar_one()
     top = _top(conn, monitor_id, start, end)
@@ -146,22 +149,24 @@ def _reached() -> Select[int]:
     return select(func.coalesce(func.sum(s.matches.c.reach), 0)).where(within_a_span())
 
 
-def _tones(conn: Connection, asked: Mapping[str, Any]) -> list[tuple[str | None, str, int]]:
-    return [(lang, label, count) for lang, label, count in conn.execute(_toned(), asked)]
+def _tones(conn: Connection, asked: Mapping[str, Any]) -> list[tuple[str | None, str, str | None, int]]:
+    return [(lang, label, by, count) for lang, label, by, count in conn.execute(_toned(), asked)]
 
 
 @cache
 def _toned() -> Select[Any]:
     m = s.matches
-    return select(m.c.lang, m.c.label, func.count()).where(within_a_span()).group_by(m.c.lang, m.c.label)
+    alike = (m.c.lang, m.c.label, m.c.scored_by)
+    return select(*alike, func.count()).where(within_a_span()).group_by(*alike)
 
 
-def _scored(tones: Iterable[tuple[str | None, str, int]]) -> dict[str, tuple[int, int]]:
+def _scored(tones: Iterable[tuple[str | None, str, str | None, int]]) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
-    for lang, label, count in tones:
+    for lang, label, by, count in tones:
         if label != "unscored":
-            negative, of = found.get(lang or "", (0, 0))
-            found[lang or ""] = (negative + count * (label == "negative"), of + count)
+            language = "" if by == PERSON else lang or ""
+            negative, of = found.get(language, (0, 0))
+            found[language] = (negative + count * (label == "negative"), of + count)
     return found
 
 

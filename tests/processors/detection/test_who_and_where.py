@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from processors.corrections.correct import correct
 from processors.detection.evidence import look
+from processors.understand.corrected import Rates, corrected_share
 from tests.processors.detection.conftest import START
 from tests.processors.detection.test_judge import keep
 from tocsin.core.mention import Author, Mention
@@ -50,3 +52,24 @@ def test_an_alert_names_outlets_and_what_was_never_heard_here_before(store: Stor
     assert (seen.count, seen.peak) == (7, 5)
     # What is heard when nothing was heard before is no spread.
     assert before.first_heard == {}
+
+
+def test_what_people_labelled_is_counted_as_they_said_and_no_scorers_errors_are_undone(store: Store) -> None:
+    keep(store, [said(n, timedelta(minutes=n), network="forum") for n in range(10)])
+    until = NOON + timedelta(minutes=15)
+    with store.write() as conn:
+        [monitor] = repository.listed(conn, Monitor)
+        before = look(conn, monitor.id, WATCHED, NOON, until)
+        for n in range(4):
+            by = {"now": until, "actor": "ana", "role": "pr"}
+            correct(store, conn, monitor.id, ("x", str(n)), "negative", **by)
+        seen = look(conn, monitor.id, WATCHED, NOON, until)
+    ((negative, of),) = before.scored.values()
+    assert (list(before.scored), negative, of) == (["en"], before.negative, 10)
+    assert seen.scored == {"": (4, 4), "en": (seen.negative - 4, 6)}
+    rates = {"en": Rates(caught=0.8, wrong=0.2)}
+    undone, all_undone = (
+        corrected_share(seen.scored, rates),
+        corrected_share({"en": (seen.negative, 10)}, rates),
+    )
+    assert undone and all_undone and undone.upper - undone.lower < all_undone.upper - all_undone.lower
