@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Column, Connection, MetaData, Table, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, MetaData, Table, and_, bindparam, or_, select
 
 from processors.detection.acceptances import waiting
 from processors.detection.blindness import Shares
@@ -35,7 +35,7 @@ from tocsin.health.report import Reporter
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
-from tocsin.store.statements import among
+from tocsin.store.statements import among, among_given, once_for_each_engine
 from tocsin.stream.port import MENTIONS, Stream
 
 log = structlog.get_logger()
@@ -180,27 +180,24 @@ class DetectionTicker:
         tick = timedelta(seconds=self._settings.detection.tick_s)
         look = timedelta(seconds=self._settings.detection.look_s)
         ids = [one.id for one in monitors]
-        d = CLAIMED
         # A monitor that was never judged has no row to claim. Without the lock two tickers would judge it for the first time
         # at once.
         alone = not self._born.issuperset(ids)
         with self._store.write(alone=alone) as conn:
             claimed = self._store.claim(
                 conn,
-                d,
-                # The claim takes one row per monitor: two tickers must not hold one each.
-                among(conn, d.c.monitor_id, ids)
-                & (d.c.kind == SIGNAL_KINDS.lead.kind)
-                & or_(
-                    d.c.next_tick <= now,
-                    # Judged by a clock that was ahead and was set back since.
-                    d.c.next_tick > now + tick + CLOCKS_APART,
-                    # Stirred, and not judged just now by another ticker: a judgement moves the next tick on.
-                    among(conn, d.c.monitor_id, [id for id in ids if id in stirred])
-                    & (d.c.next_tick <= now + tick - look),
-                ),
-                [d.c.monitor_id],
+                CLAIMED,
+                _to_judge(conn),
+                [CLAIMED.c.monitor_id],
                 len(ids),
+                {
+                    "monitors": ids,
+                    "stirred": [id for id in ids if id in stirred],
+                    "lead": SIGNAL_KINDS.lead.kind,
+                    "now": now,
+                    "ahead": now + tick + CLOCKS_APART,
+                    "looked": now + tick - look,
+                },
             )
             due = {row.monitor_id: row.next_tick for row in claimed}
             others = [id for id in ids if id not in due]
@@ -234,6 +231,24 @@ class DetectionTicker:
         """Do one piece of a run of retention at each look, until the run has ended."""
         if passed(HOUSEKEEP_EVERY, self._housekept_at, now) and not work_on(self._store, now, self._settings):
             self._housekept_at = now
+
+
+@once_for_each_engine
+def _to_judge(conn: Connection) -> ColumnElement[bool]:
+    """The condition of the rows that a turn claims, built once: every turn asks it."""
+    d = CLAIMED.c
+    return and_(
+        among_given(conn, d.monitor_id, "monitors"),
+        # The claim takes one row per monitor: two tickers must not hold one each.
+        d.kind == bindparam("lead"),
+        or_(
+            d.next_tick <= bindparam("now"),
+            # Judged by a clock that was ahead and was set back since.
+            d.next_tick > bindparam("ahead"),
+            # Stirred, and not judged just now by another ticker: a judgement moves the next tick on.
+            among_given(conn, d.monitor_id, "stirred") & (d.next_tick <= bindparam("looked")),
+        ),
+    )
 
 
 def _held(conn: Connection, ids: Sequence[str]) -> set[str]:

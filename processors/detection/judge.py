@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, type_coerce, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, select, type_coerce, update
 
 from processors.detection.acceptances import take_up
 from processors.detection.coverage import Coverage
@@ -32,7 +32,7 @@ from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.signals import write_signals
-from tocsin.store.statements import among, among_given, once_for_each_engine
+from tocsin.store.statements import among_given, once_for_each_engine
 from tocsin.store.types import Text
 
 # Monitors in one statement.
@@ -304,7 +304,13 @@ def _states_of(conn: Connection) -> Select[Any]:
 
 
 def _set_next_tick(conn: Connection, ids: list[str], next_tick: datetime) -> None:
-    d = s.detector_state
     for start in range(0, len(ids), AT_ONCE):
-        some = among(conn, d.c.monitor_id, ids[start : start + AT_ONCE])
-        conn.execute(update(d).where(some).values(next_tick=next_tick))
+        asked = {"monitors": ids[start : start + AT_ONCE], "at": next_tick}
+        conn.execute(_tick_set(conn), asked)
+
+
+@once_for_each_engine
+def _tick_set(conn: Connection) -> Update:
+    d = s.detector_state
+    mine = among_given(conn, d.c.monitor_id, "monitors")
+    return update(d).where(mine).values(next_tick=bindparam("at"))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tocsin.core.errors import Conflict, Fenced, NotFound
@@ -338,8 +338,8 @@ def test_two_claimers_never_get_the_same_row(make_store: MakeStore) -> None:
     def work(mine: Store) -> None:
         while True:
             with mine.write() as conn:
-                where = s.meta.c.key.like("job%") & (s.meta.c.value == "todo")
-                rows = mine.claim(conn, s.meta, where, [s.meta.c.key], 3)
+                where = s.meta.c.key.like("job%") & (s.meta.c.value == bindparam("state"))
+                rows = mine.claim(conn, s.meta, where, [s.meta.c.key], 3, {"state": "todo"})
                 mine.put(conn, s.meta, [{"key": r.key, "value": "done"} for r in rows])
             if not rows:
                 return

@@ -84,8 +84,11 @@ class Store(Protocol):
         where: ColumnElement[bool],
         order_by: Sequence[ColumnElement[Any]],
         limit: int,
+        asked: Mapping[str, Any] | None = None,
     ) -> Sequence[Row[Any]]:
-        """Lock up to `limit` rows for this transaction until it ends. Rows that another transaction holds are passed over."""
+        """Lock up to `limit` rows for this transaction until it ends. Rows that another transaction holds are passed over.
+        `asked` has the values of the parameters of `where`.
+        """
         ...
 
     def migrate(self) -> None:

@@ -6,11 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, any_, bindparam, cast, func
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from tocsin.store.types import Text
+from tocsin.store.types import Json, Text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,10 +56,10 @@ def once_for_each_engine(
 
 
 def among_given(conn: Connection, column: Column[str], name: str) -> ColumnElement[bool]:
-    """`among` for a statement that is built once: the ids come as the parameter `name`."""
+    """`among` for a statement that is built once: the ids come as the parameter `name`, one value for any number of ids."""
     if conn.dialect.name == "postgresql":
         return column == any_(bindparam(name, type_=ARRAY(Text())))
-    return column.in_(bindparam(name, expanding=True))
+    return column.in_(select(func.json_each(bindparam(name, type_=Json())).table_valued("value").c.value))
 
 
 def total(value: ColumnElement[int]) -> ColumnElement[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from operator import itemgetter
 from pathlib import Path
@@ -211,9 +211,10 @@ class PostgresStore:
         where: ColumnElement[bool],
         order_by: Sequence[ColumnElement[Any]],
         limit: int,
+        asked: Mapping[str, Any] | None = None,
     ) -> Sequence[Row[Any]]:
         statement = select(table).where(where).order_by(*order_by).limit(limit)
-        return conn.execute(statement.with_for_update(skip_locked=True)).all()
+        return conn.execute(statement.with_for_update(skip_locked=True), asked).all()
 
     def migrate(self) -> None:
         """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.before_upgrade`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -195,9 +195,10 @@ class SqliteStore:
         where: ColumnElement[bool],
         order_by: Sequence[ColumnElement[Any]],
         limit: int,
+        asked: Mapping[str, Any] | None = None,
     ) -> Sequence[Row[Any]]:
         # BEGIN IMMEDIATE made this transaction the only writer, so it holds every row that it reads.
-        return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
+        return conn.execute(select(table).where(where).order_by(*order_by).limit(limit), asked).all()
 
     def migrate(self, *, to: int = upgrade.SCHEMA, migrations: Path | None = None) -> None:
         """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.before_upgrade`)."""
