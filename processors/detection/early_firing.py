@@ -8,14 +8,15 @@ every look. Late mentions of older minutes wait for the regular tick.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
 from processors.detection.tallies import load_tallies
-from processors.detection.windows import WINDOW_MINUTES
+from processors.detection.windows import WINDOW_MINUTES, Counts
 from processors.signals.registry import WINDOW
+from processors.signals.types import Sensitivity
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
@@ -29,6 +30,11 @@ NEWEST_MINUTES = 2
 # Smaller growth without a trigger can wait for the tick.
 GROWTH = 2
 AT_LEAST = 8
+
+# An open window with less than this part (a quarter) of the mentions that an alert needs is not worth judging.
+FEW = 4
+# Monitors differ in their promise alone, and not in the mentions that an alert needs.
+_ANY = Sensitivity()
 
 # Statements are made once: every look asks the first of them.
 _t, _d = s.tallies, s.detector_state
@@ -81,7 +87,9 @@ class Stirring:
 
 
 class Stillness:
-    """The memory of every monitor's open tallies. `look` names the monitors whose tallies are the same as at the last look."""
+    """The memory of every monitor's open tallies. `look` names the monitors whose tallies are the same as at the last look, or
+    too few to be judged before their window closes.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
@@ -89,7 +97,7 @@ class Stillness:
         self.judged: Set[str] = frozenset()
 
     def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
-        """The ids of monitors without a window to close whose tallies have not changed since the last look."""
+        """The ids of monitors without a window to close whose tallies have not changed since the last look, or are too few."""
         open_from: dict[str, datetime] = {
             row.monitor_id: row.next_window
             for row in conn.execute(_OPEN_FROM, {"lead": SIGNAL_KINDS.lead.kind}).all()
@@ -106,7 +114,19 @@ class Stillness:
             seen[monitor] = hash((first, *counts))
             # A window ahead of now was opened by a clock that was set back since.
             opens = opened + WINDOW > closed_until and opened <= now + WINDOW
-            if self._seen.get(monitor) == seen[monitor] and opens:
+            if opens and (self._seen.get(monitor) == seen[monitor] or _too_few(here for _, here in counts)):
                 still.add(monitor)
         self._seen = seen
         return frozenset(still)
+
+
+def few(mentions: int, sensitivity: Sensitivity) -> bool:
+    """Whether so many mentions are too few for an open window to be judged, apart from triggers."""
+    return mentions < sensitivity.at_least_mentions // FEW
+
+
+def _too_few(counts: Iterable[Counts]) -> bool:
+    mentions, triggers = 0, 0
+    for here in counts:
+        mentions, triggers = mentions + here[0], triggers + here[3]
+    return not triggers and few(mentions, _ANY)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, Update, bindparam, select, type_
 
 from processors.detection.acceptances import take_up
 from processors.detection.coverage import Coverage
+from processors.detection.early_firing import few
 from processors.detection.episode import Episode, SignalState, after_close, count_over, set_aside
 from processors.detection.evidence import triggers_speak
 from processors.detection.judgement import Judgement, judgement
@@ -37,8 +38,6 @@ from tocsin.store.types import Text
 
 # Monitors in one statement.
 AT_ONCE = 500
-# An open window with less than this part (a quarter) of the mentions that an alert needs is not worth judging.
-FEW = 4
 # The level of a monitor rests on so many hours, so earlier silence would change nothing.
 EXPOSURE = timedelta(hours=LEVEL_HOURS)
 
@@ -249,7 +248,7 @@ def _trigger_speaks(
 
 def _worth_judging(one: JudgedMonitor, window: WindowCounts) -> bool:
     """Whether an open window is worth judging: only a verdict of "over" counts there."""
-    if window.count < one.sensitivity.at_least_mentions // FEW:
+    if few(window.count, one.sensitivity):
         return False
     alerting = (standing for standing in one.standings if not standing.kind.signal.supports)
     return any(standing.may_be_over(window, one.sensitivity) for standing in alerting)

@@ -153,6 +153,28 @@ def test_a_tick_judges_what_has_changed_by_little_and_passes_over_what_has_not(
     assert judged_at(store) == {"loud": NOW + timedelta(seconds=48), "quiet": NOW + timedelta(seconds=16)}
 
 
+def test_a_mention_alone_waits_for_its_window_to_close_unless_it_says_a_trigger(
+    store: SqliteStore, stream: SqliteStream
+) -> None:
+    one, two = two_monitors(store)
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    ticker.once()
+    clock.advance(timedelta(minutes=6))
+    ticker.once()
+    closed = clock.now()
+    assert set(judged_at(store).values()) == {closed}
+    for triggered in (0, 1):
+        tallied(store, one, clock.now(), 1 - triggered, triggered)
+        tallied(store, two, clock.now(), 1 - triggered)
+        clock.advance(timedelta(seconds=16))
+        ticker.once()
+        assert judged_at(store) == {"loud": clock.now() if triggered else closed, "quiet": closed}
+    clock.advance(timedelta(minutes=5))
+    ticker.once()
+    assert set(judged_at(store).values()) == {clock.now()}
+
+
 def test_a_monitor_of_which_nothing_was_heard_is_judged_from_its_first_mention(
     store: SqliteStore, stream: SqliteStream
 ) -> None:
