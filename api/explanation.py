@@ -28,7 +28,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def explanation_of(conn: Connection, alert_id: str, window: datetime | None = None) -> Explained:
-    """The explanation of the alert with this id: of the window that begins at `window`, or of the one whose figures the alert
+    """The explanation of the alert with this id: of the window that ends at `window`, or of the one whose figures the alert
     shows, its last. Raises `NotFound`.
     """
     alert = get(conn, alert_id[:64])
@@ -48,7 +48,7 @@ def _asked(conn: Connection, alert: Alert, window: datetime | None) -> tuple[Evi
     else:
         found = story_window(conn, alert.fingerprint, alert.opened_at, alert.last_signal_at, window)
         if found is None:
-            raise NotFound(Sentence("{id} has no window that begins at {at}", id=alert.id, at=iso(window)))
+            raise NotFound(Sentence("{id} has no window that ends at {at}", id=alert.id, at=iso(window)))
         kept, until = found
         evidence = replace(alert, evidence=kept).readable_evidence
     if evidence is None:

@@ -17,11 +17,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/alerts/{id}/explanation")
 def alert_explanation(request: Request, id: str, window: datetime | None = None) -> Response:
-    """The figures as judged and computed again, the steps, and the window's parts. `window` is the start of the window that is
+    """The figures as judged and computed again, the steps, and the window's parts. `window` is the end of the window that is
     explained; by default it is the last.
     """
-    start = checked_time(window, "window")
+    end = checked_time(window, "window")
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        found = explanation_of(conn, id, start)
+        found = explanation_of(conn, id, end)
     return render(ctx, "explanation.html", a=found.alert, one=found.one, windows=found.windows, iso=iso)

@@ -230,14 +230,14 @@ def explanation(
     window: Annotated[
         datetime | None,
         Query(
-            description="The start of the window to explain, one that was over; default: the last, whose figures the alert shows."
+            description="The end of the window to explain, one that was over; default: the last, whose figures the alert shows."
         ),
     ] = None,
 ) -> Any:
     """The verdict computed again from what was kept with its signal, step by step, and its window counted again."""
-    start = checked_time(window, "window")
+    end = checked_time(window, "window")
     with state.store.read() as conn:
-        found = explanation_of(conn, id, start)
+        found = explanation_of(conn, id, end)
     return {
         "alert": found.alert.id,
         **as_json(found.one),

@@ -75,7 +75,7 @@ def explain(
     ] = False,
     window: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="The start of the alert's window to explain; default: its last."),
+        typer.Option(metavar="TIME", help="The end of the alert's window to explain; default: its last."),
     ] = None,
     data: Data = None,
     store: StoreUrl = None,
@@ -119,9 +119,9 @@ def _explain_alert(
     from ops.times import time_of
     from processors.explanation import lines
 
-    start = time_of("--window", window) if window is not None else None
+    end = time_of("--window", window) if window is not None else None
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        found = explanation_of(conn, alert_id, start)
+        found = explanation_of(conn, alert_id, end)
     alert, one, opinion = found.alert, found.one, found.opinion
     if as_json:
         told = {
@@ -134,7 +134,7 @@ def _explain_alert(
         return
     print(f"{alert.id}, monitor {alert.monitor}, SEV{alert.severity}")
     if found.windows is not None:
-        print(lines.windows_line(found.windows, one.window_start))
+        print(lines.windows_line(found.windows, one.window_end))
     for line in lines.lines(one):
         print(line)
     if opinion is not None:

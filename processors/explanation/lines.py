@@ -78,12 +78,12 @@ def lines(one: Explanation) -> Iterator[str]:
 
 
 def windows_line(windows: JudgedWindows, shown: datetime) -> str:
-    """Which of an alert's windows is explained (the one that begins at `shown`), and how to ask for another."""
+    """Which of an alert's windows is explained (the one that ends at `shown`), and how to ask for another."""
     names: dict[JudgedWindow, list[str]] = {}
     for name, one in (("first", windows.first), ("highest", windows.highest), ("last", windows.last)):
         names.setdefault(one, []).append(name)
-    here = [" and ".join(said) for one, said in names.items() if one.start == shown]
-    others = [f"{' and '.join(said)} {_window(one)}" for one, said in names.items() if one.start != shown]
+    here = [" and ".join(said) for one, said in names.items() if one.end == shown]
+    others = [f"{' and '.join(said)} {_window(one)}" for one, said in names.items() if one.end != shown]
     which = f", its {here[0]}" if here else ""
     more = f"; others with --window: {', '.join(others)}" if others else ""
     return (
@@ -94,7 +94,7 @@ def windows_line(windows: JudgedWindows, shown: datetime) -> str:
 
 
 def _window(one: JudgedWindow) -> str:
-    return f"{iso(one.start)} (score {one.score:g})"
+    return f"{iso(one.end)} (score {one.score:g})"
 
 
 def _negatives(one: Negatives) -> str:

@@ -40,15 +40,15 @@ def days_before(made: World, start: datetime) -> None:
 
 
 def other_windows_are_explained(made: World, alert: str, data: Path) -> None:
-    """Each window that was over is explained by its start, and the explanation says which windows there are."""
+    """Each window that was over is explained by its end, and the explanation says which windows there are."""
     key, (browser, _) = made.key(Role.VIEWER), made.session("ada")
     address = f"/v1/alerts/{alert}/explanation"
     told = key.get(address).json()
     windows = told["windows"]
-    assert windows["count"] == 2 and windows["last"]["start"] == told["window_start"]
-    first = windows["first"]["start"]
+    assert windows["count"] == 2 and windows["last"]["end"] == told["window_end"]
+    first = windows["first"]["end"]
     other = key.get(address, params={"window": first}).json()
-    assert (other["window_start"], other["differs"], other["why_not"]) == (first, [], None)
+    assert (other["window_end"], other["differs"], other["why_not"]) == (first, [], None)
     assert other["windows"] == windows and other["figures"] != told["figures"]
     page = browser.get(f"/alerts/{alert}/explanation", headers=HTML).text
     assert "2 windows were over." in page
@@ -62,7 +62,7 @@ def other_windows_are_explained(made: World, alert: str, data: Path) -> None:
     )
     asked = command("explain", alert, "--window", first, "--json", "--data", data)
     assert json.loads(asked.stdout)["figures"] == other["figures"]
-    wrong = {"2026-01-01T00:00:00Z": (404, "no window that begins at 2026-01-01T00:00:00Z")}
+    wrong = {"2026-01-01T00:00:00Z": (404, "no window that ends at 2026-01-01T00:00:00Z")}
     wrong |= {"yesterday": (422, "window"), "2026-01-01T00:00:00": (422, "needs an offset")}
     for window, (status, why) in wrong.items():
         refused = key.get(address, params={"window": window})
@@ -176,6 +176,23 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         what_agrees_is_told(made, alert.id)
     finally:
         made.close()
+
+
+def test_the_windows_of_a_rise_have_one_start_and_are_told_apart_by_their_ends(world: World) -> None:
+    start, g = world.now - timedelta(minutes=5), s.signals
+    for observed in (50.0, 70.0):
+        at = {"window_start": start, "window_end": world.now}
+        id = world.scene.signal("over", evidence=at, observed=observed, score=observed / 10)
+        with world.scene.write() as conn:
+            conn.execute(update(g).where(g.c.id == id).values(window_start=start))
+        world.scene.step()
+        world.scene.clock.advance(timedelta(minutes=5))
+    key, address = world.key(Role.VIEWER), f"/v1/alerts/{world.scene.alert().id}/explanation"
+    windows = key.get(address).json()["windows"]
+    assert windows["first"]["start"] == windows["last"]["start"]
+    for name, observed in (("first", 50.0), ("last", 70.0)):
+        told = key.get(address, params={"window": windows[name]["end"]}).json()
+        assert (told["window_end"], told["figures"][0]["judged"]) == (windows[name]["end"], observed)
 
 
 @pytest.mark.parametrize(("joyful", "shown"), [(30, True), (1, False)])

@@ -37,7 +37,8 @@ def kept_working(
 def story_windows(
     conn: Connection, fingerprint: str, since: datetime, until: datetime
 ) -> list[tuple[datetime, datetime, float]]:
-    """The windows that a story found over, in order: each with its start, its end and its highest score.
+    """The windows that a story found over, in the order of their ends: each with its start, its end and its highest score. A rise
+    that lasts has one start for all of its windows.
 
     The story is what was handled from `since` on, of the ticks up to `until`.
     """
@@ -45,18 +46,18 @@ def story_windows(
     query = select(g.window_start, g.window_end, func.max(g.score)).where(
         _of_story(fingerprint, since, until)
     )
-    by_window = (g.window_start, g.window_end)
+    by_window = (g.window_end, g.window_start)
     found = conn.execute(query.group_by(*by_window).order_by(*by_window))
     return [(start, end, score) for start, end, score in found]
 
 
 def story_window(
-    conn: Connection, fingerprint: str, since: datetime, until: datetime, start: datetime
+    conn: Connection, fingerprint: str, since: datetime, until: datetime, end: datetime
 ) -> tuple[Any, datetime] | None:
-    """The evidence and the tick of the newest signal of this story whose window begins at `start`; None: it has none."""
+    """The evidence and the tick of the newest signal of this story whose window ends at `end`; None: it has none."""
     g = s.signals.c
-    query = select(g.evidence, g.tick).where(_of_story(fingerprint, since, until), g.window_start == start)
-    found = conn.execute(query.order_by(g.tick.desc(), g.window_end.desc(), g.id).limit(1)).first()
+    query = select(g.evidence, g.tick).where(_of_story(fingerprint, since, until), g.window_end == end)
+    found = conn.execute(query.order_by(g.tick.desc(), g.window_start, g.id).limit(1)).first()
     return None if found is None else (found.evidence, found.tick)
 
 
