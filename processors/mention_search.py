@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -32,6 +33,9 @@ LONGEST: Final = timedelta(seconds=4)
 # The matches of a monitor that are looked at together.
 CHUNK: Final = 500
 
+BY_WHOM: Final = ("person", "part", "brand")
+"""Who or what found a label that is not that of the whole text: a person; the part about the brand; a model of corrections."""
+
 SearchKey = tuple[datetime, str, str]
 """The last row of the page before: created_at, source, id."""
 
@@ -53,6 +57,8 @@ class MentionFilter:
     # Pairs of a facet and a value: the mention must have each.
     facets: Sequence[tuple[str, str]] = ()
     phrases: Sequence[SearchPhrase] = ()
+    # One of `BY_WHOM`, of a monitor's mentions.
+    by: str | None = None
 
 
 def search_mentions(
@@ -85,6 +91,7 @@ def _search_all(
             x.c.id == m.c.id,
             # The minute before, too: engines round differently before 1970.
             x.c.minute.between(minute - 1, minute),
+            *_toward(criteria),
         )
         statement = statement.where(own.correlate(m).exists())
     if rare:
@@ -109,7 +116,8 @@ def _search_monitor(
     found: list[Row[Any]] = []
     while True:
         look()
-        own = select(x.c.source, x.c.id, x.c.created_at).where(x.c.monitor_id == criteria.monitor_id)
+        own = select(x.c.source, x.c.id, x.c.created_at)
+        own = own.where(x.c.monitor_id == criteria.monitor_id, *_toward(criteria))
         if criteria.since is not None:
             own = own.where(x.c.minute >= minute_of(criteria.since))
         if criteria.until is not None:
@@ -145,6 +153,17 @@ def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) 
     return (rows[key.source, key.id] for key in keys if (key.source, key.id) in rows)
 
 
+def _toward(criteria: MentionFilter) -> Iterator[ColumnElement[bool]]:
+    """The conditions on the label toward the monitor's brand."""
+    x = s.matches.c
+    if criteria.label:
+        yield x.label == criteria.label
+    if criteria.by == "brand":
+        yield x.scored_by.startswith("brand-")
+    elif criteria.by:
+        yield x.scored_by == criteria.by
+
+
 def _filtered(
     statement: Select[Any], table: Table, criteria: MentionFilter, after: SearchKey | None
 ) -> Select[Any]:
@@ -154,7 +173,9 @@ def _filtered(
         statement = statement.where(c.created_at >= criteria.since)
     if criteria.until is not None:
         statement = statement.where(c.created_at < criteria.until)
-    for column in (c.label, c.lang, c.network, c.source):
+    # Where a monitor is asked for, the label that counts is that toward its brand.
+    of_the_text = (c.label,) if criteria.monitor_id is None else ()
+    for column in (*of_the_text, c.lang, c.network, c.source):
         value = getattr(criteria, column.name)
         if value:
             statement = statement.where(column == value)

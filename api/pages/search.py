@@ -14,7 +14,7 @@ from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
 from api.state import state_of
-from processors.corrections.correct import LabelFor, toward
+from processors.corrections.correct import PERSON, LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
 from processors.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from processors.own_accounts import written_by_the_brand
@@ -45,6 +45,7 @@ def mention_list(request: Request) -> Response:
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
+    by = PERSON if asked.get("by") == PERSON and asked.get("monitor") else None
     # The field of the form that is at fault.
     fault, faulty = "", ""
     found, more, known, brands = list[Row[Any]](), None, dict[Key, LabelFor](), set[Key]()
@@ -56,7 +57,7 @@ def mention_list(request: Request) -> Response:
         try:
             monitor = find(conn, Monitor, asked["monitor"]).id if asked.get("monitor") else None
             criteria = MentionFilter(
-                monitor, label=label, facets=facets, phrases=parse_search(typed) if typed else ()
+                monitor, label=label, facets=facets, phrases=parse_search(typed) if typed else (), by=by
             )
             rows = search_mentions(
                 conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
@@ -69,7 +70,7 @@ def mention_list(request: Request) -> Response:
         except (NotFound, WrongInput) as error:
             fault, faulty = ctx.fmt.language.say(error.said), "m" if isinstance(error, NotFound) else "q"
     facet = ":".join(facets[0]) if facets else None
-    kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "cursor": more}
+    kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "by": by, "cursor": more}
     return render(
         ctx,
         "mentions.html",
@@ -95,6 +96,7 @@ def mention_list(request: Request) -> Response:
         labels=LABELS,
         facet=facet,
         facets=FACETS,
+        by=by,
     )
 
 

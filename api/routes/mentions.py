@@ -397,6 +397,12 @@ def list_mentions(
     emotion: Annotated[Emotion | None, Query()] = None,
     crisis: Annotated[Crisis | None, Query(description="A kind of crisis that it talks of.")] = None,
     harm: Annotated[Harm | None, Query()] = None,
+    scored_by: Annotated[
+        Literal["person", "part", "brand"] | None,
+        Query(
+            description="With a monitor: its label was given by a person, is of the part about it, or was learnt."
+        ),
+    ] = None,
     q: Annotated[
         str | None,
         Query(
@@ -411,6 +417,8 @@ def list_mentions(
     since, until = checked_time(from_, "from"), checked_time(to, "to")
     if since and until and since >= until:
         raise wrong("to", Sentence("must be later than from"))
+    if scored_by and not monitor:
+        raise wrong("scored_by", Sentence("asks for a monitor, too"))
     try:
         says = parse_search(q) if q else ()
     except WrongInput as error:
@@ -425,7 +433,9 @@ def list_mentions(
             list_etag(request, who, revision(conn), minute_of(state.now()) if q else 0),
         )
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
-        criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
+        criteria = MentionFilter(
+            monitor_id, since, until, label, lang, network, source, facets, says, scored_by
+        )
         found = search_mentions(conn, criteria, after, limit + 1)
         rows, more = page_of(found, limit, search_key)
         keys = [(row.source, row.id) for row in rows]

@@ -8,6 +8,7 @@ from html import escape, unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from processors.rescoring import Rescorer
 from processors.understand.linear import LinearScorer
@@ -15,6 +16,7 @@ from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.facets import FACETS
 from tocsin.definitions.models import Role
+from tocsin.store import schema as s
 
 MINUTE = timedelta(minutes=1)
 
@@ -192,6 +194,35 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
         f"/monitors/{monitor}/correct", data=form | {"seen": "positive"}, follow_redirects=False
     )
     assert again.status_code == 303
+
+
+@pytest.mark.parametrize("often", [False, True], ids=["rare words", "common words"])
+def test_the_label_asked_for_with_a_monitor_is_that_toward_its_brand(
+    talk: World, often: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if often:
+        monkeypatch.setattr("tocsin.store.search.RARE", 0)
+    desk, monitor = talk.key(Role.COMMUNITY_MANAGER), talk.scene.monitor
+    with talk.scene.store.write() as conn:
+        t = s.matches
+        conn.execute(update(t).where(t.c.id == "b").values(label="neutral", scored_by="part"))
+        conn.execute(update(t).where(t.c.id == "d").values(label="positive", scored_by="brand-3"))
+    mine = {"source": "forum", "id": "a", "label": "positive"}
+    assert desk.post(f"/v1/monitors/{monitor}/corrections", json=mine).status_code == 200
+    assert ids(talk, q="lumo", monitor="Lumo", label="negative") == []
+    assert ids(talk, q="lumo", monitor="Lumo", label="neutral") == ["b"]
+    assert ids(talk, q="lumo", label="negative") == ["b"]
+    for asked in ({}, {"q": "lumo"}):
+        found = {by: ids(talk, monitor="Lumo", scored_by=by, **asked) for by in ("person", "part", "brand")}
+        assert found == {"person": ["a"], "part": ["b"], "brand": ["d"]}
+    assert desk.get("/v1/mentions", params={"scored_by": "person"}).status_code == 422
+    _, page = on_the_page(talk, monitor=monitor, by="person")
+    assert page.count('<li class="post') == 1 and "Only posts whose tone a person corrected." in page
+    client, _ = talk.session("pia")
+    assert (
+        f'href="/mentions?monitor={monitor}&amp;by=person">Show them'
+        in client.get(f"/monitors/{monitor}").text
+    )
 
 
 @pytest.mark.slow("asks for many answers")
