@@ -24,7 +24,7 @@ from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
 from tocsin.core.sentences import Sentence, listed, spoken
-from tocsin.definitions.repository import names
+from tocsin.definitions.models import Person, Role
 from tocsin.store import schema as s
 
 DECISIONS: Final = ("clear", "reject")
@@ -111,11 +111,30 @@ def reassign(
     to: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """Give the escalation to the person named `to`."""
+    """Give the escalation to the person named `to`, and page that person. Notices that wait to page others about it are
+    taken back. Raises `WrongInput` for a person who could not work it.
+    """
     escalation = _seen(turn.conn, escalation_id, expected_version)
-    if to not in names(turn.conn, "person").values():
+    one = turn.directory.people.get(to)
+    if one is None:
         raise NotFound(Sentence("no person {to} to give {id} to", to=repr(to), id=escalation.id))
-    return change(turn, escalation, "reassign", text=f"to {to}", claimed_by=to, claimed_at=turn.now)
+    if not works_escalations(one.person):
+        raise WrongInput(
+            Sentence("{name} works no escalations: choose one of PR, Legal or an admin", name=to)
+        )
+    queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
+    given = change(turn, escalation, "reassign", text=f"to {to}", claimed_by=to, claimed_at=turn.now)
+    if to != turn.actor.name:
+        alert = get_alert(turn.conn, escalation.alert_id)
+        page(
+            turn, alert, given, [one], "page", Sentence("{who} hands this over to you.", who=turn.actor.name)
+        )
+    return given
+
+
+def works_escalations(person: Person) -> bool:
+    """Whether an escalation may be given to this person: active, and of a role that works it."""
+    return person.active and person.role in (Role.PR, Role.LEGAL, Role.ADMIN)
 
 
 def review(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:

@@ -67,6 +67,9 @@ ALERT_ACTIONS: dict[str, FormAction] = {
 }
 ESCALATION_ACTIONS: dict[str, FormAction] = {
     "claim": lambda t, id, _: escalations.claim(t, id),
+    "release-claim": lambda t, id, _: escalations.release_claim(t, id),
+    "reassign": lambda t, id, f: escalations.reassign(t, id, _field(f, "to")),
+    "ask": lambda t, id, f: escalations.request_info(t, id, _field(f, "of"), _field(f, "text")),
     "review": lambda t, id, _: escalations.review(t, id),
     "assess": lambda t, id, f: escalations.assessed(t, id, _field(f, "text")),
     "decide": lambda t, id, f: escalations.decide(
@@ -75,9 +78,7 @@ ESCALATION_ACTIONS: dict[str, FormAction] = {
     "release": lambda t, id, f: _released(t, id, f.get("reason", "")),
     "close": lambda t, id, f: escalations.close(t, id, f.get("reason", "")),
     "withdraw": lambda t, id, f: escalations.withdraw(t, id, f.get("reason", "")),
-    "note": lambda t, id, f: escalations.note(
-        t, id, _field(f, "text"), privileged=f.get("privileged") == "1"
-    ),
+    "note": lambda t, id, f: escalations.note(t, id, _field(f, "text"), privileged=bool(f.get("privileged"))),
 }
 
 
@@ -98,7 +99,7 @@ def _add_route(prefix: str, action: str, do: FormAction, newest: Newest) -> None
         key = done if isinstance(done, str) else action
         return RedirectResponse(f"{prefix}/{id}?done={key}", 303)
 
-    handle_form.__name__ = f"{action}_on{prefix.replace('/', '_')}"
+    handle_form.__name__ = f"{action.replace('-', '_')}_on{prefix.replace('/', '_')}"
     router.add_api_route(f"{prefix}/{{id}}/{action}", handle_form, methods=["POST"])
 
 

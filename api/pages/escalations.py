@@ -9,7 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
+from alerts.escalations.actions import works_escalations
 from alerts.escalations.escalation import TEAMS, Escalation, get, of_alert
+from alerts.escalations.states import ENDED
 from alerts.escalations.views import ended_escalations, find_escalations, history
 from alerts.views import notices
 from api.pages.card import Card, NoticeLine, RecordLine, card, notice_line, record_line
@@ -17,14 +19,15 @@ from api.pages.flash import flash_of
 from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
-from tocsin.definitions.models import Role
+from tocsin.definitions.models import Person, Role
+from tocsin.definitions.repository import listed
 
 router = APIRouter(include_in_schema=False)
 AT_ONCE = 200
 LINES = 300
 TOLD = 50
 """So many lines of the history are shown, the newest ones."""
-OFFERED = ("claim", "review", "decide", "release", "close", "withdraw", "assess")
+OFFERED = ("claim", "release_claim", "reassign", "review", "decide", "release", "close", "withdraw", "assess")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class EscalationPage:
     # The number of the record's last line, hidden lines included.
     seen: int
     notices: tuple[NoticeLine, ...] = ()
+    # When the statement was marked as released; None: it was not.
+    released_at: datetime | None = None
+    # The names of those who may be given it, and of those who may be asked for something.
+    workers: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
 
 
 @router.get("/escalations")
@@ -90,6 +98,7 @@ def escalation_context(shown: EscalationPage, role: Role | None) -> dict[str, An
     return {
         "page": shown,
         "can": {action: action in shown.escalation.actions for action in OFFERED},
+        "ended": shown.escalation.status in ENDED,
         "asked": _asked(shown.escalation.team, role),
     }
 
@@ -98,10 +107,12 @@ def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> Es
     """The escalation with this id, as a reader of this role may see it. Raises `NotFound`."""
     escalation = get(conn, id[:64])
     told = history(conn, escalation.id, role.value if role else None)
+    lines = [record_line(one) for one in told.entries]
+    people = [one.value for one in listed(conn, Person) if one.value.active]
     return EscalationPage(
         escalation=escalation,
         alert=card(conn, escalation.alert_id, now, brief=True),
-        history=tuple(record_line(one) for one in reversed(told.entries[-LINES:])),
+        history=tuple(reversed(lines[-LINES:])),
         hidden=told.hidden,
         beside=tuple(one for one in of_alert(conn, escalation.alert_id) if one.id != escalation.id),
         seen=told.last,
@@ -110,6 +121,11 @@ def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> Es
             for one in reversed(notices(conn, escalation.alert_id))
             if one["escalation_id"] == escalation.id
         )[:TOLD],
+        released_at=next((line.at for line in reversed(lines) if line.action == "release"), None),
+        workers=tuple(
+            one.name for one in people if works_escalations(one) and one.name != escalation.claimed_by
+        ),
+        people=tuple(one.name for one in people),
     )
 
 

@@ -284,6 +284,28 @@ def test_a_case_can_be_handed_on_put_back_withdrawn_and_reviewed_again(scene: Sc
             escalation_actions.reassign(scene.turn(conn, PIA), made.id, "zed")
 
 
+def test_somebody_to_whom_a_case_is_handed_is_paged(scene: Scene) -> None:
+    made = begun(scene, "pr")
+    with scene.write() as conn:
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        escalation_actions.reassign(scene.turn(conn, PIA), made.id, "pat")
+    assert ("pat", "page", "queued") in scene.paged()
+    assert any("pia hands this over to you." in one.body["text"] for one in scene.notices())
+
+
+def test_whoever_takes_a_case_for_themselves_is_not_paged(scene: Scene) -> None:
+    made = begun(scene, "pr")
+    with scene.write() as conn:
+        escalation_actions.reassign(scene.turn(conn, PIA), made.id, "pia")
+    assert ("pia", "page", "cancelled") in scene.paged() and ("pia", "page", "queued") not in scene.paged()
+
+
+def test_a_case_is_given_to_nobody_who_could_not_work_it(scene: Scene) -> None:
+    made = begun(scene, "pr")
+    with scene.write() as conn, pytest.raises(WrongInput, match="ben works no escalations"):
+        escalation_actions.reassign(scene.turn(conn, PIA), made.id, "ben")
+
+
 def test_an_alert_with_an_open_case_cannot_be_resolved(scene: Scene) -> None:
     made = begun(scene, "pr")
     with pytest.raises(Conflict, match=made.id), scene.write() as conn:

@@ -188,7 +188,33 @@ def test_an_escalation_goes_from_the_alert_through_pr_and_legal(night: SeededApp
     assert press(pim, found[1], "release", reason="On the site at 05:30.")[0] == 303
     status, shown = press(pim, found[1], "close", reason="Done.")
     assert status == 303 and "On the site at 05:30." in shown
+    clock = words(shown).split("Holding statement", 1)[1]
+    assert clock.lstrip().startswith("done"), "the clock of a released statement says when that was"
     assert found[1] in page(ada, "/escalations?closed=1") and found[1] not in page(ada, "/escalations")
+
+
+@pytest.mark.slow("asks for many answers")
+def test_an_escalation_is_asked_about_handed_over_and_given_back(night: SeededApp) -> None:
+    ada, pim = signed_in(night), signed_in(night, "p_root")
+    shown = press(ada, "/alerts/al_crisis", "escalate", team="pr", reason="Parents report the same batch.")[1]
+    found = re.search(r'href="(/escalations/[^"]+)"', shown)
+    assert found
+    assert "Hand over" in words(page(pim, found[1])) and "Hand over" not in words(page(ada, found[1]))
+    status, shown = press(pim, found[1], "reassign", to="Pim de Wit")
+    assert status == 303 and "Pim de Wit has it" in words(shown)
+    status, shown = press(pim, found[1], "ask", of="Ada Yılmaz", text="Which batch?")
+    assert status == 303 and "Which batch?" in words(shown)
+    status, shown = press(pim, found[1], "release-claim")
+    assert status == 303 and "unclaimed" in words(shown)
+    status, shown = press(pim, found[1], "reassign", to="Ada Yılmaz")
+    assert status == 422 and "works no escalations" in words(shown)
+
+
+@pytest.mark.slow("asks for many answers")
+def test_a_note_with_any_mark_of_privilege_is_privileged(night: SeededApp) -> None:
+    legal, admin = signed_in(night, "p_ioana"), signed_in(night, "p_root")
+    assert press(legal, "/escalations/es_pr", "note", text="For counsel.", privileged="on")[0] == 303
+    assert "For counsel." not in page(admin, "/escalations/es_pr")
 
 
 def test_overdue_is_said_in_words(night: SeededApp) -> None:
