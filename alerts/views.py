@@ -21,6 +21,8 @@ from alerts.story import in_a_headline
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import ever_defined, find_row
 from tocsin.store import schema as s
 
 MOST: Final = 500
@@ -146,7 +148,9 @@ class Found:
 
 
 def find_alerts(conn: Connection, wanted: Wanted) -> Found:
-    """A page of the list. Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list."""
+    """A page of the list. Raises `WrongInput` for an unknown status, `NotFound` for an unknown monitor, `BadCursor` for a cursor
+    of another list.
+    """
     rows, more = _page(conn, wanted, [s.alerts, last_hold()])
     return Found(*read_held(conn, rows), more)
 
@@ -175,7 +179,17 @@ def _page(conn: Connection, wanted: Wanted, what: Sequence[Any]) -> tuple[list[R
     # The ids first, from an index that covers the question. Only the rows that are shown, which are large, are read whole.
     found = select(a.c.id).where(*_where(wanted)).order_by(*newest).limit(bounded(wanted.limit) + 1)
     rows = conn.execute(select(*what).where(a.c.id.in_(found.scalar_subquery())).order_by(*newest)).all()
+    if not rows and wanted.monitor is not None:
+        _refuse_unknown(conn, wanted.monitor)
     return page_of(rows, wanted.limit, lambda row: (row.opened_at, row.id))
+
+
+def _refuse_unknown(conn: Connection, monitor: str) -> None:
+    """Raise `NotFound` where neither a monitor nor an alert has this id or name: an empty list would read as calm."""
+    a = s.alerts
+    told = select(a.c.id).where(or_(a.c.monitor_id == monitor, a.c.monitor == monitor)).limit(1)
+    if conn.execute(told).first() is None and not ever_defined(conn, "monitor", monitor):
+        find_row(conn, Monitor, monitor)
 
 
 def _where(wanted: Wanted) -> list[ColumnElement[bool]]:

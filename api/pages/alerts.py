@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from alerts.held_by import held_by
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
-from alerts.views import Wanted, find_alerts
+from alerts.views import Found, Wanted, find_alerts
 from api.pages.card import Card, card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
@@ -21,6 +21,7 @@ from api.pages.normal import normal_of
 from api.pages.permission import may_undo, permitted, permitted_actions
 from api.pages.render import PageContext, page_context, render
 from api.state import state_of
+from tocsin.core.errors import NotFound
 from tocsin.core.facets import FACETS, common
 from tocsin.core.signal import Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -37,7 +38,9 @@ LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 @router.get("/alerts")
 def alert_list(request: Request) -> Response:
-    """A page of the list, the newest first. A filter that cannot be read is ignored; a bad cursor is 422."""
+    """A page of the list, the newest first. A filter that cannot be read is ignored; a bad cursor is 422. An unknown monitor is
+    said.
+    """
     asked = request.query_params
     status = asked.get("status") if asked.get("status") in ("live", *LISTED) else None
     severity = int(asked["severity"]) if asked.get("severity") in ("1", "2", "3", "4") else None
@@ -51,7 +54,10 @@ def alert_list(request: Request) -> Response:
             cursor=asked.get("cursor"),
             limit=PAGE,
         )
-        found = find_alerts(conn, wanted)
+        try:
+            found, unknown = find_alerts(conn, wanted), False
+        except NotFound:
+            found, unknown = Found([], {}, None), True
         monitors = names(conn, "monitor", most=MONITORS)
         holds = ctx.state.held_times.now(conn, ctx.fmt.now, ctx.banner.stamp)
     kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": found.next_cursor}
@@ -65,6 +71,7 @@ def alert_list(request: Request) -> Response:
         wanted=status,
         severity=severity,
         monitor=monitor,
+        unknown=unknown,
         monitors=monitors.items(),
         statuses=LISTED,
         may_acknowledge=False,

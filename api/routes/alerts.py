@@ -41,7 +41,12 @@ LIVE: Final = ("count", "negative", "neutral", "positive", "unscored", "reach")
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 
-@router.get("", response_model=ListPage[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
+@router.get(
+    "",
+    response_model=ListPage[AlertOut],
+    summary="List alerts",
+    responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
+)
 async def list_alerts(
     request: Request,
     response: Response,

@@ -21,6 +21,7 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.core.text import unseen
 from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import delete as delete_definition
 from tocsin.store import schema as s
 
 
@@ -72,12 +73,25 @@ def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> Non
                 views.list_alerts(conn, **wrong)
 
 
+def test_a_monitor_that_is_not_there_is_said_and_one_without_alerts_has_an_empty_list(scene: Scene) -> None:
+    many(scene, 1)
+    quiet = scene.define(Monitor(name="Quiet", query="quiet"))
+    with scene.store.read() as conn:
+        for asked in ("Quiet", quiet):
+            assert views.list_alerts(conn, monitor=asked).items == []
+        with pytest.raises(NotFound, match="no monitor 'Quite'; known: "):
+            views.list_alerts(conn, monitor="Quite")
+    with scene.write() as conn:
+        delete_definition(conn, Monitor, "Brand 0", now=scene.now, actor="ada")
+        assert len(views.list_alerts(conn, monitor="Brand 0").items) == 1, "its alerts outlive a monitor"
+
+
 FILTERS: tuple[dict[str, Any], ...] = (
     {"kind": "nope"},
     {"severity": [1]},
-    {"monitor": "nobody"},
+    {"monitor": "Quiet"},
     {"status": ["resolved"], "kind": "nope"},
-    {"status": ["open", "resolved"], "severity": [1], "monitor": "nobody", "kind": "nope"},
+    {"status": ["open", "resolved"], "severity": [1], "monitor": "Quiet", "kind": "nope"},
 )
 
 
@@ -86,12 +100,13 @@ def test_a_list_that_finds_nothing_reads_no_rows_only_the_index_that_holds_all_f
     scene: Scene, filters: dict[str, Any]
 ) -> None:
     asked: list[tuple[str, Any]] = []
+    scene.define(Monitor(name="Quiet", query="quiet"))
     with scene.store.read() as conn:
         if conn.dialect.name != "sqlite":
             pytest.skip("the other engine chooses by what is stored")
         event.listen(conn, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
         assert views.list_alerts(conn, **filters).items == []
-        sql, parameters = asked[-1]
+        sql, parameters = next(one for one in asked if "opened_at" in one[0])
         plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     (scan,) = [step for step in plan if "SCAN" in step]
     assert scan.endswith("USING COVERING INDEX alerts_listed")

@@ -289,6 +289,13 @@ def test_filters_that_make_no_sense_count_as_not_given(night: SeededApp, path: s
     page(signed_in(night), path)
 
 
+def test_an_unknown_monitor_is_not_called_calm(night: SeededApp) -> None:
+    client = signed_in(night)
+    assert "There is no monitor of that name." in words(page(client, "/alerts?monitor=nobody"))
+    assert "No alert matches." in words(page(client, "/alerts?status=snoozed"))
+    assert client.get("/v1/alerts?monitor=nobody").status_code == 404
+
+
 def test_what_is_not_there_is_a_page_that_leads_back(night: SeededApp) -> None:
     client = signed_in(night)
     for path in ("/alerts/nope", "/escalations/nope", "/monitors/nope", "/nothing-here"):
