@@ -1,7 +1,8 @@
 """Proposals: after two verdicts of a kind, the change that would have spared people those alerts. It is back-tested first, and a
 person accepts or refuses it; nothing is changed by itself.
 
-Noise proposes a lower promise of false alerts; another brand of that name proposes an exclusion.
+Noise proposes a lower promise of false alerts. Where none would have spared it, the exclusion of a word that was new then is
+proposed. Another brand of that name proposes an exclusion, too.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ def propose(conn: Connection, now: datetime) -> list[str]:
         except (NotFound, Conflict):
             continue
         judged = judged_alerts(conn, monitor_id, now - LOOKED_BACK)
-        for verdict, suggest in ((NOISE, _promise), (WRONG_BRAND, _exclusion)):
+        for verdict in (NOISE, WRONG_BRAND):
             some = [one for one in judged if one.verdict == verdict and _counts(one, monitor.value)]
             asked = _asked(conn, monitor, verdict, some, now)
             if len({one.alert_id for one in some} - asked) >= AFTER:
-                made += _ask(conn, monitor, verdict, some, suggest(conn, monitor.value, judged), now)
+                change = _promise(monitor.value, some) if verdict == NOISE else None
+                change = change or _exclusion(conn, monitor.value, judged, some)
+                made += _ask(conn, monitor, verdict, some, change, now)
     return made
 
 
@@ -97,27 +100,22 @@ def _ask(
         return []
 
 
-def _promise(_conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
+def _promise(monitor: Monitor, noisy: Sequence[Judged]) -> dict[str, Any] | None:
     """The mildest lower promise under which `AFTER` of the noisy alerts would have stayed below the threshold."""
-    noisy = sorted(one.peak_score for one in judged if one.verdict == NOISE and _counts(one, monitor))
+    scores = sorted(one.peak_score for one in noisy)
     for promise in PROMISES:
-        if promise < monitor.false_alerts_per_week and noisy[AFTER - 1] < threshold(promise):
+        if promise < monitor.false_alerts_per_week and scores[AFTER - 1] < threshold(promise):
             return {"false_alerts_per_week": promise}
     return None
 
 
-def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
-    """The query without a word that most posts of the wrong brand's alerts have, and none of the others'."""
+def _exclusion(
+    conn: Connection, monitor: Monitor, judged: Sequence[Judged], wrong: Sequence[Judged]
+) -> dict[str, Any] | None:
+    """The query without a word that most posts of the wrong alerts have, and none of the others'."""
     heard = Matcher.build({"": parse_query(monitor.query)})
-    wrong = [_texts(conn, one, heard) for one in judged if one.verdict == WRONG_BRAND]
-    others = texts_with(text for one in judged if one.verdict != WRONG_BRAND for text in _texts(conn, one))
-    said = Counter(
-        term
-        for texts in wrong
-        for term, count in texts_with(texts).items()
-        # A pair of words leaves out no more than either word does.
-        if 2 * count > len(texts) and " " not in term
-    )
+    others = texts_with(text for one in judged if one not in wrong for text in _texts(conn, one))
+    said = Counter(term for one in wrong for term in _shared(conn, one, heard))
     for term, _ in sorted(said.items(), key=lambda one: (-one[1], one[0])):
         if said[term] < AFTER or term in others or term.lstrip("#") in monitor.query.casefold():
             continue
@@ -128,6 +126,19 @@ def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> 
             continue
         return {"query": query}
     return None
+
+
+def _shared(conn: Connection, one: Judged, heard: Matcher) -> set[str]:
+    """The words that most of the alert's posts have. Of noise only those that were new then: the everyday words of the brand are
+    in the posts of any alert.
+    """
+    texts = _texts(conn, one, heard)
+    # A pair of words leaves out no more than either word does.
+    shared = {term for term, n in texts_with(texts).items() if 2 * n > len(texts) and " " not in term}
+    if one.verdict != NOISE:
+        return shared
+    evidence = get(conn, one.alert_id).readable_evidence
+    return shared & {word for term, _ in (evidence.terms if evidence else ()) for word in term.split()}
 
 
 def _texts(conn: Connection, one: Judged, heard: Matcher | None = None) -> list[str]:

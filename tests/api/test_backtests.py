@@ -88,14 +88,15 @@ def test_not_too_many_wait_at_once(world: World) -> None:
             backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": -1})
 
 
-def judged(world: World, verdict: str, text: str, score: float) -> str:
+def judged(world: World, verdict: str, text: str, score: float, *rising: str) -> str:
     """An alert that ended with this verdict, with a post in its evidence."""
     world.scene.clock.advance(timedelta(hours=8))
     posts = [f"{verdict}{world.now:%d%H}-{n}" for n in range(3)]
     for id in posts:
         world.store_mention(id, text, world.now)
     top = [{"source": "forum", "id": id, "reach": 0, "label": "neutral"} for id in posts]
-    world.scene.signal("over", evidence={"top": top}, score=score)
+    evidence = {"top": top, "terms": [(term, 3) for term in rising]}
+    world.scene.signal("over", evidence=evidence, score=score)
     world.scene.step()
     alert = world.scene.alert().id
     with world.scene.write() as conn:
@@ -143,6 +144,21 @@ def test_noise_that_told_nobody_or_that_the_promise_keeps_back_by_now_asks_for_n
     judged(world, "noise", "lumo is bright", 3.1)
     judged(world, "noise", "lumo is bright", 3.2)
     promising(world, 0.5)
+    assert proposed(world) == []
+
+
+def test_noise_that_no_promise_would_have_spared_proposes_the_exclusion_of_a_word_that_was_new(
+    world: World,
+) -> None:
+    judged(world, "noise", "lumo lamp quiz tonight", 5.0, "quiz tonight")
+    judged(world, "noise", "lumo lamp quiz today", 5.0, "quiz")
+    assert proposed(world) == [{"query": '(lumo) NOT "quiz"'}], "every day the brand's posts say lamp"
+    assert proposed(world) == []
+
+
+def test_noise_about_nothing_new_that_no_promise_would_have_spared_proposes_nothing(world: World) -> None:
+    judged(world, "noise", "lumo lamp", 5.0)
+    judged(world, "noise", "lumo lamp", 5.0)
     assert proposed(world) == []
 
 
