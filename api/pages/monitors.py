@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -46,6 +46,9 @@ from tocsin.query import QueryError, explain, parse_query
 from tocsin.query.found import marked
 
 router = APIRouter(include_in_schema=False)
+
+MODELS_SHOWN: Final = 5
+"""The newest models of corrections that stand open; older ones are folded."""
 LISTS = ("languages", "tier1", "countries", "own_accounts")
 PHRASES = ("rivals", "neutral_words")
 """Fields of several values: words, and words or phrases between commas."""
@@ -150,6 +153,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         back="",
         before=models.version_before(corrected["models"]),
         least=LEAST,
+        shown=MODELS_SHOWN,
         flash=flash_of(request, ctx.fmt)[0],
     )
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from processors.corrections import models
 from processors.rescoring import Rescorer
+from processors.understand.brand import BrandModel
 from processors.understand.linear import LinearScorer
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
@@ -251,6 +253,23 @@ def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None
     assert "read anew" not in client.get("/settings").text
     assert (model["version"], model["active"], model["figures"]["corrections"]) == (1, False, 6)
     assert model["instead_of"] == 0
+
+
+def test_the_newest_models_stand_open_and_an_older_one_that_is_in_use_is_seen(talk: World) -> None:
+    monitor = talk.scene.monitor
+    by: dict[str, Any] = {"now": talk.now, "actor": "ana", "role": "pr"}
+    figures = dict.fromkeys(("corrections", "right_before", "right_after", "others", "others_changed"), 1)
+    with talk.scene.store.write() as conn:
+        for number in range(1, 8):
+            models.keep(conn, monitor, BrandModel(0, (number / 10, 0.0, 0.0)), figures, **by)
+    client, session = talk.session("pia")
+    card = client.get(f"/monitors/{monitor}").text.split('id="cor-h"')[1].split("</section>")[0]
+    newest, older = card.split('<details class="more">')
+    assert (newest.count("Model "), older.count("Model ")) == (5, 2)
+    assert "Roll back to model 6" in card
+    use = {"csrf": session.csrf, "model": "1"}
+    assert client.post(f"/monitors/{monitor}/use", data=use, follow_redirects=False).status_code == 303
+    assert '<details class="more" open><summary>Older' in client.get(f"/monitors/{monitor}").text
 
 
 def test_a_search_comes_in_pages_that_join(talk: World) -> None:
