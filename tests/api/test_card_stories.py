@@ -8,6 +8,7 @@ from pathlib import Path
 from alerts.on_signal import AUTOMATED, COPIES
 from tests.api.world import World
 from tocsin.core.signal import AutomatedAuthor, StoryTold
+from tocsin.core.signal_kinds import FLOOD, REACH
 
 
 def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_path: Path) -> None:
@@ -41,6 +42,37 @@ def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_p
     assert "44 mentions have 14 different texts." in page
     assert "18 of 44 by accounts that look automated" in page
     assert "(90% copies of what others post, a post every 120 seconds, 24 posts in one hour)" in page
+    world.close()
+
+
+def test_a_flood_of_copies_shows_its_texts_beside_its_mentions_and_no_copies_that_nobody_set_aside(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    at = world.now
+    world.store_mention("b0", "Lumo must stop", at - timedelta(minutes=9))
+    story = StoryTold(
+        story="0f" * 8,
+        source="forum",
+        id="b0",
+        count=40,
+        reposts=0,
+        authors=40,
+        negative=0,
+        since=at,
+        until=at,
+    )
+    told = {"count": 41, "distinct": 2, "stories": [story], "copies": 0}
+    world.scene.signal("over", FLOOD, evidence=told, observed=40.0, expected=0.0)
+    world.scene.signal("over", REACH, evidence={"count": 1, "distinct": 1})
+    world.scene.step()
+    browser, _ = world.session("ada")
+    pages = {
+        kind: browser.get(f"/alerts/{world.scene.alert(kind).id}", headers={"Accept": "text/html"}).text
+        for kind in (FLOOD, REACH)
+    }
+    assert "<dt>Different texts</dt><dd>2<small>of 41 mentions</small>" in pages[FLOOD]
+    assert all("Copies set aside" not in page for page in pages.values())
     world.close()
 
 
