@@ -35,6 +35,12 @@ def told(language: str, text: str) -> set[tuple[str, str]]:
         ("ro", "De unde pot descărca factura?", "intent", "question"),
         ("ro", "sunt furios, m-am săturat, ce bătaie de joc", "emotion", "anger"),
         ("ro", "boicotați firma asta, nu mai cumpărați nimic", "crisis", "boycott"),
+        ("tr", "Maaşlarımız üç aydır yatmıyor", "crisis", "labour"),
+        ("tr", "tekerlekli sandalyeyle içeri almadılar", "crisis", "discrimination"),
+        ("nl", "iemand heeft mijn account overgenomen en van alles besteld", "crisis", "data"),
+        ("nl", "geweigerd met mijn rolstoel", "crisis", "discrimination"),
+        ("ro", "nu ne-au mai platit salariile de doua luni", "crisis", "labour"),
+        ("ro", "fabrica arunca otrava in rau si mor pestii", "crisis", "environment"),
     ],
 )
 def test_plain_sentences_are_read_as_people_would(language: str, text: str, facet: str, value: str) -> None:

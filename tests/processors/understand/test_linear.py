@@ -53,6 +53,12 @@ def test_there_is_a_model_for_each_first_class_language() -> None:
         ("tr", "Telefonum alev aldı", "negative"),
         ("nl", "De keukenmachine vatte vlam", "negative"),
         ("ro", "mașina de spălat a luat foc, au venit pompierii", "negative"),
+        ("tr", "Maaşlarımız üç aydır yatmıyor", "negative"),
+        ("tr", "hesabımdan haberim olmadan para çekilmiş, banka oralı değil", "negative"),
+        ("nl", "geweigerd met mijn rolstoel", "negative"),
+        ("nl", "fabriek loost gif in de rivier, dode vissen overal", "negative"),
+        ("ro", "nu ne-au mai platit salariile de doua luni", "negative"),
+        ("ro", "fabrica arunca otrava in rau si mor pestii", "negative"),
     ],
 )
 def test_plain_sentences_are_labelled_as_people_would(language: str, text: str, label: str) -> None:
