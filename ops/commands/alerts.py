@@ -7,23 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
+from ops.commands import alert_actions
+from ops.commands.alert_actions import AlertId
 from ops.commands.common import Config, Data, StoreUrl, user_here
-
-AlertId = Annotated[str, typer.Argument(help="Its id, as the list and the page's address have it.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `alerts list|show|ack|verdict` and `notify test|release`."""
-    alerts = typer.Typer(help="Alerts: list, show, acknowledge, say what it was.", no_args_is_help=True)
+    """Add `alerts list|show` with what can be done with an alert, and `notify test|release`."""
+    alerts = typer.Typer(
+        help="Alerts: list, show, acknowledge, dismiss, escalate and the rest.", no_args_is_help=True
+    )
     notify = typer.Typer(help="Try how people are reached; release a held outbox.", no_args_is_help=True)
     app.add_typer(alerts, name="alerts", epilog="Example: tocsin alerts list")
     app.add_typer(notify, name="notify", epilog="Example: tocsin notify test ada")
     alerts.command("list", epilog="Example: tocsin alerts list --status open --json")(list_alerts)
     alerts.command("show", epilog="Example: tocsin alerts show al_0123456789abcdef0123")(show_alert)
-    alerts.command("ack", epilog="Example: tocsin alerts ack al_0123456789abcdef0123 --as ada")(acknowledge)
-    alerts.command("verdict", epilog="Example: tocsin alerts verdict al_0123456789abcdef0123 noise")(
-        give_verdict
-    )
+    alert_actions.register(alerts)
     notify.command("test", epilog="Example: tocsin notify test ada")(page_person)
     notify.command("release", epilog="Example: tocsin notify release --discard")(release_outbox)
 
@@ -62,6 +61,7 @@ def show_alert(
     from alerts import alert as alerts
     from alerts import views
     from alerts.message import MOST_TERMS, facets_line
+    from api.pages.terms import ACTIONS
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
@@ -75,8 +75,7 @@ def show_alert(
         return
     print(_line(alert))
     print(_plain(alert["headline"]))
-    print(f"observed {evidence['observed']:g}, expected {evidence['expected']:g}", end=" ")
-    print(f"({evidence['lower']:g} to {evidence['upper']:g}); why: {'; '.join(alert['reasons'])}")
+    print(f"{_claim(alert)}; why: {'; '.join(alert['reasons'])}")
     if read is not None and (tone := facets_line(read)):
         print(f"tone: {tone}")
     if read is not None and read.terms:
@@ -85,66 +84,14 @@ def show_alert(
         print(f"  [reach {post['reach'] or 'unknown'}] {_plain(post['text'])}")
     for entry in timeline:
         reason = f": {_plain(entry['reason'])}" if entry["reason"] else ""
-        print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {entry['action']}{reason}")
+        done = ACTIONS.get(entry["action"], entry["action"])
+        print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {done}{reason}")
     for notice in notices:
         print(
             f"{notice['created_at']:%Y-%m-%d %H:%M:%SZ} {notice['kind']} to {notice['person']} by",
             end=" ",
         )
         print(f"{notice['channel']}: {notice['status']}")
-
-
-def acknowledge(
-    alert_id: AlertId,
-    person: Annotated[
-        str | None, typer.Option("--as", help="The person who has it; default: who you are here.")
-    ] = None,
-    data: Data = None,
-    store: StoreUrl = None,
-    config: Config = None,
-) -> None:
-    """Acknowledge an alert: somebody has it, and no more pages are sent about it."""
-    from alerts import actions
-
-    alert = _act(actions.acknowledge, person, alert_id, data=data, store=store, config=config)
-    print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
-
-
-def give_verdict(
-    alert_id: AlertId,
-    verdict: Annotated[str, typer.Argument(help="real, noise, duplicate, expected or wrong_brand.")],
-    person: Annotated[
-        str | None, typer.Option("--as", help="Who says it; default: who you are here.")
-    ] = None,
-    data: Data = None,
-    store: StoreUrl = None,
-    config: Config = None,
-) -> None:
-    """Say what an alert was. Verdicts make each signal's shown precision, and two of a kind a proposal."""
-    from alerts import actions
-
-    alert = _act(actions.give_verdict, person, alert_id, verdict, data=data, store=store, config=config)
-    print(f"{alert.id}: {verdict}")
-
-
-def _act(decide: Any, person: str | None, *args: str, data: Data, store: StoreUrl, config: Config) -> Any:
-    """What a person, or whoever sits here, does with an alert. Returns the alert as it is afterwards."""
-    from alerts.actor import Actor
-    from alerts.apply import act
-    from alerts.turn import Turns
-    from ops.runtime import open_runtime
-    from tocsin.access.links import page_address
-    from tocsin.definitions.models import Person, Role
-    from tocsin.definitions.repository import find
-
-    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-        if person is None:
-            actor = Actor("command-line", user_here(), Role.ADMIN)
-        else:
-            one = find(conn, Person, person)
-            actor = Actor(one.id, one.name, one.value.role)
-        turns = Turns(runtime.store, page_address(runtime.settings))
-        return act(turns.begin(conn, runtime.clock.now(), actor), decide, *args)
 
 
 def page_person(
@@ -189,6 +136,26 @@ def release_outbox(
     print(f"the outbox is released: {done.waiting} notices wait, {done.cancelled} taken back")
 
 
+def _claim(alert: dict[str, Any]) -> str:
+    """What was counted in which window, against the expected, in the words of the kind of signal."""
+    from ops.replay.fired import claim_of
+    from tocsin.core.signal_kinds import SIGNAL_KINDS
+
+    told, kind = alert["figures"], SIGNAL_KINDS.of(alert["kind"])
+    if told is None:
+        return "another version wrote its figures"
+    window = f"{told['window_start']:%Y-%m-%d %H:%MZ} to {told['window_end']:%H:%MZ}: "
+    if told["expected"] is None:
+        seen = f"{told['observed']:.0%}" if kind.is_share else f"{told['observed']:g}"
+        return f"{window}{seen} {kind.counted}, what is usual is not known yet"
+    between = (
+        f"{told['lower']:.0%} to {told['upper']:.0%}"
+        if kind.is_share
+        else f"{told['lower']:g} to {told['upper']:g}"
+    )
+    return f"{window}{claim_of(kind, told['observed'], told['expected'])} ({between})"
+
+
 def _line(alert: dict[str, Any]) -> str:
     status = "calmed, unacknowledged" if alert["calmed_unacknowledged"] else alert["status"]
     by = (
@@ -196,6 +163,8 @@ def _line(alert: dict[str, Any]) -> str:
         if alert["acknowledged_by"] and alert["status"] != "resolved"
         else ""
     )
+    if alert["status"] == "snoozed" and alert["snoozed_until"]:
+        by += f" until {alert['snoozed_until']:%Y-%m-%d %H:%MZ}"
     opened = f"{alert['opened_at']:%Y-%m-%d %H:%MZ}"
     line = f"{alert['id']}  SEV{alert['severity']}  {opened}  {_plain(alert['monitor'])}  {alert['kind']}  {status}{by}"
     return line + _held(alert["held_by"])

@@ -16,14 +16,16 @@ import typer
 from sqlalchemy import Connection, event, select
 from typer.testing import CliRunner
 
+from alerts.escalations import actions as escalation_actions
+from alerts.escalations.escalation import of_alert
 from alerts.relay import Relay
 from alerts.worker import AlertsWorker
 from ops.commands import alerts as command
 from tests.alerts.fakes import OneForAll, Phone
-from tests.alerts.scene import Scene
+from tests.alerts.scene import ADA, Scene
 from tests.stores import at_store
 from tocsin.core.clock import SystemClock
-from tocsin.core.errors import StoreUnavailable
+from tocsin.core.errors import Conflict, StoreUnavailable
 from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.settings import Settings
@@ -163,10 +165,56 @@ def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: P
     shown = run("alerts", "show", alert)
     assert "\nSEV2 Lumo: 5x expected in 5 min" in shown
     assert "\ntone: anger 40%, fear 12%; complaint 60%\nmostly: refund, delayed\n" in shown
-    assert "observed 50, expected 10 (6 to 15)" in shown and "page to ada by email: queued" in shown
+    assert "50 mentions, 10 expected (6 to 15)" in shown and "page to ada by email: queued" in shown
     assert f"{alert} is acknowledged, in the hands of ada" in run("alerts", "ack", alert, "--as", "ada")
     assert "in the hands of ada" in run("alerts", "ack", alert)
     assert run("alerts", "list", "--status", "firing") == ""
+
+
+def test_the_command_line_does_with_an_alert_what_the_page_does(scene: Scene, tmp_path: Path) -> None:
+    scene.signal("over", **ESCALATE)
+    scene.step()
+    alert = scene.alert().id
+    app = typer.Typer()
+    command.register(app)
+    at = ["--as", "ada", "--data", str(tmp_path)]
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["alerts", *arguments], env=at_store(tmp_path / "store.db"))
+        assert result.exit_code == 0, (arguments, result.output, result.exception)
+        return result.stdout
+
+    assert f"{alert} is snoozed until " in run("snooze", alert, "--minutes", "30", *at)
+    assert "snoozed by ada until " in run("list", "--data", str(tmp_path))
+    assert f"{alert} is SEV1, firing" in run("severity", alert, "1", "--reason", "children", *at)
+    assert f"{alert} is escalated" in run("escalate", alert, "pr", "--reason", "three burns", *at)
+    assert "the note is on record" in run("note", alert, "the shop was called", *at)
+    result = CliRunner().invoke(app, ["alerts", "resolve", alert, *at], env=at_store(tmp_path / "store.db"))
+    assert isinstance(result.exception, Conflict), "an escalation is open with PR"
+    with scene.write() as conn:
+        (made,) = of_alert(conn, alert)
+        escalation_actions.withdraw(scene.turn(conn, ADA), made.id, "handled")
+    assert f"{alert} is dismissed" in run("dismiss", alert, "handled", "--note", "recalled", *at)
+    assert f"{alert} is resolved" in run("resolve", alert, "--verdict", "real", "--reason", "recalled", *at)
+    assert f"{alert} is firing" in run("reopen", alert, "--reason", "it goes on", *at)
+    shown = run("show", alert, "--data", str(tmp_path))
+    for line in (
+        "ada snoozed",
+        "ada severity raised: children",
+        "ada escalated: three burns",
+        "ada reopened",
+    ):
+        assert f"Z {line}" in shown, line
+
+
+def test_what_is_usual_is_not_made_up_while_it_is_not_known(scene: Scene, tmp_path: Path) -> None:
+    scene.signal("over", learning=True, **ESCALATE)
+    scene.step()
+    app = typer.Typer()
+    command.register(app)
+    asked = ["alerts", "show", scene.alert().id, "--data", str(tmp_path)]
+    shown = CliRunner().invoke(app, asked, env=at_store(tmp_path / "store.db")).stdout
+    assert ": 50 mentions, what is usual is not known yet; why: " in shown and "10 expected" not in shown
 
 
 def test_a_test_page_from_the_command_line_says_how_it_ended(tmp_path: Path) -> None:
