@@ -276,5 +276,7 @@ def _field_error(one: Any, prefix: Sequence[str]) -> FieldError:
     place = [str(part) for part in one["loc"]]
     if place and place[0] in ("body", "query", "path", "header", "cookie") and not prefix:
         place = place[1:]
+    # Of a choice between literals pydantic names the branch, too.
+    place = [part for part in place if not part.startswith("literal[")]
     said = fault_of(one)
     return field_error(".".join([*prefix, *place])[:200], said if len(said) <= LONGEST else said[:LONGEST])

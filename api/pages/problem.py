@@ -20,7 +20,7 @@ from api.state import form_of, state_of, visitor_of
 from tocsin.core.errors import TocsinError
 from tocsin.core.sentences import Sentence
 
-KEPT = (401, 403, 409, 412, 422)
+KEPT = (401, 403, 404, 409, 412, 422)
 """Statuses of a refusal after which what was typed is shown."""
 
 _WITH_FORMS = ("alerts", "escalations", "monitors")

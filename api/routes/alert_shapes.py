@@ -24,6 +24,8 @@ Status = Literal[
     "escalated",
     "resolved",
 ]
+ListedStatus = Literal[Status, "open", "unanswered", "any"]
+"""What a list of alerts may be asked for: a status, or a name for several."""
 Verdict = Literal["real", "noise", "duplicate", "expected", "wrong_brand"]
 Id = Annotated[str, Path(max_length=64)]
 Words = Annotated[str, Field(max_length=2000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -23,7 +23,15 @@ from api.etags import (
 from api.lists import Cursor, Limit, ListPage
 from api.problems import PROBLEMS
 from api.rendered import Rendered, shared_answer
-from api.routes.alert_shapes import AlertOut, EvidenceOut, Id, NoticeOut, Status, TimelineEntry, alert_out
+from api.routes.alert_shapes import (
+    AlertOut,
+    EvidenceOut,
+    Id,
+    ListedStatus,
+    NoticeOut,
+    TimelineEntry,
+    alert_out,
+)
 from api.routes.mentions import mention_out
 from api.state import State, Who
 from processors.corrections.correct import toward
@@ -53,7 +61,7 @@ async def list_alerts(
     state: State,
     who: Who,
     status: Annotated[
-        list[Status | Literal["open", "unanswered", "any"]] | None,
+        list[ListedStatus] | None,
         Query(max_length=12, description="May be given again. open: all that somebody may have to act on."),
     ] = None,
     severity: Annotated[list[Annotated[int, Field(ge=1, le=4)]] | None, Query(max_length=4)] = None,

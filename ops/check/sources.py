@@ -15,6 +15,7 @@ from ingest.source import FetchFailed, Source
 from ingest.trial import pushed_posts, try_source
 from ops.runtime import Runtime
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
 from tocsin.core.mention import Mention
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
@@ -89,7 +90,7 @@ def undefined(kind: str, settings: Sequence[str]) -> SourceDef:
     try:
         return SourceDef.model_validate({"name": kind, "kind": kind} | given)
     except ValidationError as error:
-        raise WrongInput(f"--kind {kind}: {error.errors()[0]['msg']}") from None
+        raise WrongInput(f"--kind {kind}: {fault_of(error.errors()[0])}") from None
 
 
 def _value(text: str) -> Any:

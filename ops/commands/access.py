@@ -140,6 +140,7 @@ def user_create(
     from ops.runtime import open_runtime
     from tocsin.access.signin import role_named
     from tocsin.core.errors import WrongInput
+    from tocsin.core.faults import fault_of
     from tocsin.definitions.changes import note_saved
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import listed, save
@@ -155,7 +156,7 @@ def user_create(
             person = Person.model_validate(kept | given)
         except ValidationError as error:
             first = error.errors()[0]
-            raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
+            raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {fault_of(first)}") from None
         require_usable(person)
         saved = save(conn, person, now=runtime.clock.now(), actor=ACTOR)
         # Whoever may run this command may apply a file, too.
@@ -168,6 +169,7 @@ def user_create(
 
 def user_list(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
     """List the people: name, role, zone, channels, active or not."""
+    from alerts.directory import Someone
     from ops.runtime import open_runtime
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import listed
@@ -177,7 +179,8 @@ def user_list(config: Config = None, data: Data = None, store: StoreUrl = None) 
     print("\t".join(("name", "role", "timezone", "channels", "state")))
     for one in found:
         person = one.value
-        channels = ",".join(escaped_cell(channel.kind) for channel in person.channels) or "-"
+        ways = Someone(one.id, person).channels if person.channels or person.email else ()
+        channels = ",".join(escaped_cell(way.kind) for way in ways) or "-"
         state = "active" if person.active else "inactive"
         print("\t".join((escaped_cell(person.name), person.role.value, person.timezone, channels, state)))
 

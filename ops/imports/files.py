@@ -16,6 +16,7 @@ from ingest.recorded.mapping import ColumnMapping
 from ops.imports.carrying_out import carry_out
 from ops.runtime import Runtime
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
 from tocsin.reading import source_name
 
 ACTOR, ROLE = "tocsin import", "admin"
@@ -83,7 +84,7 @@ def mapping_for(runtime: Runtime, path: Path, given: Mapping[str, Any]) -> Colum
         return ColumnMapping.model_validate({**guess, **said})
     except ValidationError as error:
         first = error.errors()[0]
-        raise WrongInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise WrongInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {fault_of(first)}") from None
 
 
 def _carried_out(

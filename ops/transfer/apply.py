@@ -25,6 +25,7 @@ from alerts.proofs import vouch
 from api.soundness import require_sound
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
 from tocsin.definitions.changes import note_saved
 from tocsin.definitions.models import (
     KINDS,
@@ -230,7 +231,7 @@ def _checked(model: type[Definition], entry: dict[Any, Any], where: str) -> Defi
             unknown = sorted(str(key) for key in entry if key not in model.model_fields)
             hint = f" (unknown here: {unknown[0]!r})" if unknown else ""
             raise WrongInput(f"{where}: {field} is missing{hint}") from None
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = fault_of(first)
         raise WrongInput(f"{where}: {field} = {_short(first['input'])}: {message}") from None
     except WrongInput as error:
         raise WrongInput(f"{where}: {error}") from None

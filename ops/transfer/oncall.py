@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
 from tocsin.core.text import one_line
 from tocsin.definitions.models import Definition, Override, Person, Policy, Schedule, Step, known_zone
 
@@ -335,4 +336,4 @@ def _zone(value: Any) -> str | None:
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {str(first['msg']).removeprefix('Value error, ')}" if where else str(first["msg"])
+    return f"{where}: {fault_of(first)}" if where else fault_of(first)

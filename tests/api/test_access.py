@@ -88,6 +88,7 @@ def test_a_channel_is_listed_proven_by_the_code_that_arrived_and_doubted_again(
 
     run("user", "create", "Ana", "--email", "ana@brand.example")
     assert stands("ana@brand.example") == "vouched"
+    assert run("user", "list").splitlines()[1] == "Ana\tviewer\tUTC\temail\tactive"
     run("channels", "take-back", "Ana", "ana@brand.example")
     assert stands("ana@brand.example") == "unproven" and "\tunproven\t-\t-" in run("channels", "list")
     with pytest.raises(TocsinError, match=r"no channel 'eve@x\.example'; known: ana@brand\.example"):
@@ -137,7 +138,7 @@ def test_a_key_is_printed_once_listed_without_itself_and_revoked(run: Run) -> No
             "unknown scope 'all'; known: read",
         ),
         (("key", "create", "--role", "viewer", "--name", ""), "1 to 256 characters"),
-        (("user", "create", "x", "--timezone", "Mars"), "unknown time zone 'Mars'"),
+        (("user", "create", "x", "--timezone", "Mars"), "timezone = 'Mars': unknown time zone 'Mars'"),
     ],
 )
 def test_a_wrong_word_is_answered_with_the_choices(run: Run, words: tuple[str, ...], message: str) -> None:

@@ -209,6 +209,12 @@ def test_pages_join_to_the_whole_list_whatever_their_size(world: World) -> None:
             assert pages(key, path, limit) == whole
 
 
+def test_an_unknown_status_names_the_field_and_all_choices(world: World) -> None:
+    (fault,) = world.key(Role.ADMIN).get("/v1/alerts?status=bogus").json()["errors"]
+    assert fault["field"] == "status.0" and fault["message"].startswith("choose one of: 'candidate', ")
+    assert "'unanswered'" in fault["message"]
+
+
 @pytest.mark.parametrize("cursor", ["x", "!!!!", "W10", "WzFd", "bnVsbA", "WzEsMiwzLDRd"])
 def test_a_cursor_that_is_none_is_refused_everywhere(world: World, cursor: str) -> None:
     key = world.key(Role.ADMIN)

@@ -28,6 +28,7 @@ WORDS: Final[Mapping[str, str]] = {
     "extra_forbidden": "there is no such field",
     "string_type": _TEXT,
     "string_too_short": "at least {min_length} characters are needed",
+    "string_empty": "this may not be empty",
     "string_too_long": "at most {max_length} characters are taken",
     "string_pattern_mismatch": "this is not written as it must be: {pattern}",
     "int_type": _WHOLE,
@@ -64,7 +65,9 @@ WORDS: Final[Mapping[str, str]] = {
     "url_scheme": _ADDRESS,
     "json_invalid": "this is no JSON: {error}",
 }
-"""By pydantic's type of the error. What stands in braces is in the error's context."""
+"""By pydantic's type of the error; what stands in braces is in the error's context. An empty text where one character at least is
+needed is `string_empty`.
+"""
 
 
 def fault_of(error: Mapping[str, Any]) -> str:
@@ -77,7 +80,8 @@ def fault_of(error: Mapping[str, Any]) -> str:
         return raised.args[0]
     if (said := SAID.get(str(context.get("pattern")))) is not None:
         return Sentence(said, value=repr(str(error.get("input"))[:_SHOWN]))
-    pattern = WORDS.get(str(error["type"]))
+    empty = error["type"] == "string_too_short" and context.get("min_length") == 1
+    pattern = WORDS.get("string_empty" if empty else str(error["type"]))
     places = [name for _, name, _, _ in string.Formatter().parse(pattern or "") if name]
     if pattern is None or not all(name in context for name in places):
         return str(error["msg"]).removeprefix("Value error, ")

@@ -130,6 +130,13 @@ BAD = {
     "policies: [{name: p, steps: [{after_minutes: 0, targets: ['person:nobody']}]}]": "there is no person 'nobody'",
     "policies: [{name: p, steps: [{after_minutes: 0, targets: ['nobody']}]}]": "must be person:NAME or schedule:NAME",
     "schedules: [{name: w, rotation: [ada], starts_at: 2031-03-03T09:00:00}]": "needs an offset",
+    'schedules: [{name: w, rotation: [ada], starts_at: "2031-03-03 09:00"}]': (
+        "a time needs an offset from UTC, such as 2026-11-22T09:00:00Z"
+    ),
+    "silences: [{name: s, starts_at: 2031-03-03T09:00:00Z, ends_at: tomorrow, reason: x}]": (
+        "ends_at = 'tomorrow': a time is needed"
+    ),
+    'monitors: [{name: x, query: ""}]': "query = '': this may not be empty",
     "a: &a [1]\npeople: *a": r"line 2: aliases \(\*a\) are not allowed",
     "people: [!!python/object/apply:os.system [x]]": "could not determine a constructor",
     "people: " + "[" * 30 + "]" * 30: "nested too deeply",
