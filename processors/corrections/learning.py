@@ -56,7 +56,7 @@ def learn_from_corrections(
 
 def _corrected(conn: Connection, monitor_id: str) -> Sequence[Any]:
     """The newest corrected mentions, with the label that a person gave. A mention that was edited since is another text, which
-    nobody has corrected.
+    nobody has corrected. Posts of the brand's own accounts are in no count, and teach nothing.
     """
     t, m = s.corrections.c, s.mentions.c
     x = s.matches.c
@@ -66,7 +66,7 @@ def _corrected(conn: Connection, monitor_id: str) -> Sequence[Any]:
         s.corrections.join(s.matches, same).join(s.mentions, text)
     )
     return conn.execute(
-        query.where(t.monitor_id == monitor_id, x.scored_by == PERSON)
+        query.where(t.monitor_id == monitor_id, x.scored_by == PERSON, x.own.is_not(True))
         .order_by(t.at.desc(), t.source, t.id)
         .limit(MOST_CORRECTIONS)
     ).all()
@@ -77,7 +77,7 @@ def _others(conn: Connection, monitor_id: str) -> Sequence[Any]:
     m, x = s.mentions.c, s.matches.c
     text = and_(m.source == x.source, m.id == x.id, m.created_at == x.created_at)
     query = select(m.title, m.text, m.lang, x.label).select_from(s.matches.join(s.mentions, text))
-    mine = and_(x.monitor_id == monitor_id, x.label != "unscored", x.scored_by.is_(None))
+    mine = and_(x.monitor_id == monitor_id, x.label != "unscored", x.scored_by.is_(None), x.own.is_not(True))
     return conn.execute(
         query.where(mine).order_by(x.minute.desc(), x.created_at.desc(), x.source, x.id).limit(MOST_OTHERS)
     ).all()

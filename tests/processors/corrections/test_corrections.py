@@ -24,7 +24,7 @@ from processors.understand.brand import BrandModel
 from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import NotFound, WrongInput
-from tocsin.core.mention import Mention, encode_mentions
+from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import audit
@@ -43,7 +43,9 @@ class Desk:
         self.store = store
         with store.write() as conn:
             for name in ("Lumo", "Hizligo"):
-                monitor = Monitor(name=name, query=name.lower(), neutral_words=("war zone",))
+                monitor = Monitor(
+                    name=name, query=name.lower(), neutral_words=("war zone",), own_accounts=("@lumo",)
+                )
                 repository.save(conn, monitor, now=NOON, actor="test")
         self.writer = Writer(store, Understander(default_scorers()), 0.0)
         self.numbers = itertools.count()
@@ -177,6 +179,24 @@ def test_a_version_knows_what_was_in_use_when_it_was_learnt_and_an_equal_one_is_
         (1, 0, True),
     ]
     assert all(one["figures"] == {"corrections": 5} for one in kept)
+
+
+def test_posts_of_the_brands_own_accounts_teach_nothing(desk: Desk) -> None:
+    ours = [
+        replace(_said(f"m{n}", f"Lumo says sorry, number {n}"), author=Author(id="us", handle="lumo"))
+        for n in range(90, 96)
+    ]
+    desk.take(*ours)
+    for one in ours:
+        desk.correct(one.id, "positive")
+    monitor = next(one for one in desk.monitors.monitors if one.name == "Lumo")
+    with pytest.raises(WrongInput, match="0 can be learnt from"):
+        learn_from_corrections(desk.store, monitor, **BY)
+    theirs = desk.hear(*(f"Lumo is what it is, number {n}" for n in range(5)), "Lumo came on Tuesday")
+    for id in theirs[:5]:
+        desk.correct(id, "positive")
+    _, figures = learn_from_corrections(desk.store, monitor, **BY)
+    assert (figures["corrections"], figures["others"]) == (5, 1)
 
 
 def test_too_few_corrections_teach_nothing_and_change_nothing(desk: Desk) -> None:
