@@ -108,7 +108,9 @@ def play(
             meta.claim_mode(conn, "replay")
             begin = min(first, heard_since or first)
             for one in monitors:
-                made = repository.save(conn, one, now=begin, actor=ACTOR)
+                # One that is paused is played, too: people look before they let it alert.
+                listening = one.model_copy(update={"enabled": True})
+                made = repository.save(conn, listening, now=begin, actor=ACTOR)
                 if learnt is not None:
                     keep(conn, made.id, learnt, {}, now=begin, actor=ACTOR, role=ACTOR)
         player = Player(room.store, room.stream, room.settings, first, heard_since=heard_since)

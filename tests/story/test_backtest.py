@@ -198,6 +198,12 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
         keep(conn, monitor.id, sweet, {}, now=NOW, actor="ada", role="admin")
     backtest(runtime, "acme", said.append)
     assert len(said) == 1 and " 0% negative" in said[0], said
+    with runtime.store.write() as conn:
+        paused = monitor.value.model_copy(update={"enabled": False})
+        repository.save(conn, paused, now=NOW, actor="test", id=monitor.id)
+    before_it_is_enabled: list[str] = []
+    backtest(runtime, "acme", before_it_is_enabled.append)
+    assert before_it_is_enabled == said
 
 
 @pytest.mark.live
