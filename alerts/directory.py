@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from tocsin.definitions.models import (
     Step,
 )
 from tocsin.definitions.repository import listed, stored_definition
+from tocsin.definitions.turns import turn_at
 from tocsin.store import meta
 from tocsin.store import schema as s
 
@@ -207,8 +208,7 @@ def on_call(schedule: Schedule, now: datetime) -> str:
     for turn in reversed(schedule.overrides):
         if turn.starts_at <= now < turn.ends_at:
             return turn.person
-    turns = (now - schedule.starts_at) // timedelta(hours=schedule.turn_hours)
-    return schedule.rotation[turns % len(schedule.rotation)]
+    return schedule.rotation[turn_at(schedule, now) % len(schedule.rotation)]
 
 
 def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:

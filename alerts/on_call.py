@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 from alerts.directory import on_call
 from alerts.words import Words
 from tocsin.definitions.models import Schedule
+from tocsin.definitions.turns import turn_at, turn_begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,10 @@ def shifts(schedule: Schedule, start: datetime, end: datetime) -> Iterator[Shift
 
 def _edges(schedule: Schedule, start: datetime, end: datetime) -> Iterator[datetime]:
     """The moments between `start` and `end` at which the person on call may change."""
-    turn = timedelta(hours=schedule.turn_hours)
-    begins = schedule.starts_at + turn * ((start - schedule.starts_at) // turn + 1)
-    while begins < end:
+    number = turn_at(schedule, start) + 1
+    while (begins := turn_begins(schedule, number)) < end:
         yield begins
-        begins += turn
+        number += 1
     for one in schedule.overrides:
         yield from (at for at in (one.starts_at, one.ends_at) if start < at < end)
 

@@ -202,11 +202,16 @@ def _ladder(id: str | None, policy: Policy, people: Directory, now: datetime) ->
 def _typed_schedule(one: Schedule | None, look: Look) -> Typed:
     if one is None:
         start = look.now.astimezone(look.zone).replace(hour=9, minute=0)
-        return {"turn_hours": "168", "starts_at": start.strftime("%Y-%m-%dT%H:%M")}
+        return {
+            "turn_hours": "168",
+            "starts_at": start.strftime("%Y-%m-%dT%H:%M"),
+            "timezone": look.zone.key,
+        }
     typed = {
         "name": one.name,
         "turn_hours": str(one.turn_hours),
         "starts_at": typed_moment(one.starts_at, look.zone),
+        "timezone": one.timezone or "",
     }
     for number, turn in enumerate(_upcoming(one, look)):
         typed |= {
@@ -240,7 +245,8 @@ def _given_schedule(typed: Typed, present: Schedule | None, look: Look) -> tuple
     # The form shows whole minutes; a time that nobody changed keeps its seconds.
     if present is not None and starts_at == moment_of(typed_moment(present.starts_at, look.zone), look.zone):
         starts_at = present.starts_at
-    given = {"rotation": chosen(typed, "r"), "starts_at": starts_at, "turn_hours": hours}
+    given: dict[str, Any] = {"rotation": chosen(typed, "r"), "starts_at": starts_at, "turn_hours": hours}
+    given["timezone"] = typed.get("timezone", "").strip() or None
     return given | {"overrides": [one.model_dump() for one in overrides]}, wrong
 
 

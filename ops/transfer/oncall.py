@@ -136,6 +136,7 @@ def _schedule(
             rotation=rotation,
             starts_at=_start(base[0], zone),
             turn_hours=turn_hours,
+            timezone=_zone(base[0].get("time_zone")) or zone,
             overrides=tuple(overrides),
         )
     # A time near the end of the calendar.
@@ -146,10 +147,6 @@ def _schedule(
         why = _first(error) if isinstance(error, ValidationError) else str(error)
         team.left.append(f"schedule {name!r}: {why}")
         return None
-    if turn_hours % 24 == 0 and _changes_clocks(base[0].get("time_zone") or zone, now):
-        team.left.append(
-            f"schedule {name!r}: the hand-over stays at one time UTC, so it moves by an hour when the clocks change"
-        )
     team.schedules.append(schedule)
     return schedule
 
@@ -213,11 +210,6 @@ def _start(shift: Entry, zone: str) -> datetime:
         raise _Different(f"the start {one_line(said, 40)!r} is no time") from None
     local = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(_zone(shift.get("time_zone")) or zone))
     return local.astimezone(UTC)
-
-
-def _changes_clocks(zone: Any, now: datetime) -> bool:
-    where = ZoneInfo(_zone(zone) or "UTC")
-    return len({(now + timedelta(days=30 * month)).astimezone(where).utcoffset() for month in range(12)}) > 1
 
 
 # -- policies ---------------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ DEFINED: Final[Mapping[str, Body]] = {
     "schedules": KINDS["schedules"]
     | {
         "turn_hours": 24,
+        "timezone": "Europe/Amsterdam",
         "overrides": [{"person": "ada", "starts_at": "2031-03-05T00:00:00Z", "ends_at": "2031-03-06T00:00:00Z"}],
     },
 }  # fmt: skip

@@ -325,7 +325,14 @@ class Schedule(Definition):
     rotation: tuple[str, ...] = Field(min_length=1)
     starts_at: Moment
     turn_hours: int = Field(default=168, ge=1, le=24 * 90)
+    # The zone by whose clock the turns change. None: a turn is so many hours, whatever the clocks do.
+    timezone: str | None = None
     overrides: tuple[Override, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return None if value is None else known_zone(value)
 
 
 class SourceDef(Definition):

@@ -102,9 +102,7 @@ def test_a_team_comes_over_whole(tmp_path: Path, world: World) -> None:
         (0, ("schedule:desk",)),
         (5, ("person:ana", "person:jan")),
     ]
-    assert team.left == [
-        "schedule 'desk': the hand-over stays at one time UTC, so it moves by an hour when the clocks change"
-    ]
+    assert schedule.timezone == "Europe/Bucharest" and team.left == []
     with world.scene.write() as conn:
         changes = plan(conn, parse_document(written(team.sections).encode()))
         apply(conn, changes, NOW, "root")
@@ -209,6 +207,10 @@ def test_a_folder_of_answers_will_do_and_the_command_says_what_is_left(tmp_path:
     for name in LISTS:
         (folder / f"{name}.json").write_text(json.dumps(EXPORT[name]))
     said = command("import-oncall", folder)
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert b"name: desk" in said.stdout and b"timezone: Europe/Bucharest" in said.stdout
+    (folder / "on_call_shifts.json").write_text(json.dumps([WEEKS | {"frequency": "monthly"}]))
+    said = command("import-oncall", folder)
     assert said.returncode == 1
-    assert b"name: desk" in said.stdout
+    assert b"name: desk" not in said.stdout
     assert b"not the same: schedule 'desk'" in said.stderr
