@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -101,6 +101,12 @@ def history(conn: Connection, escalation_id: str, role: str | None) -> History:
     rows = conn.execute(select(x).where(x.c.escalation_id == escalation_id).order_by(x.c.seq)).all()
     shown = [dict(row._mapping) for row in rows if role == LEGAL or not row.privileged]
     return History(shown, len(rows) - len(shown), rows[-1].seq if rows else 0)
+
+
+def every_escalation(conn: Connection) -> Iterator[tuple[EscalationRow, History]]:
+    """Every escalation with its history for a reader without a role, in the order in which they were made."""
+    for row in conn.execute(_with_alert().order_by(_e.created_at, _a.monitor, _e.team, _e.id)).all():
+        yield _row(row), history(conn, row.id, None)
 
 
 def list_escalations(

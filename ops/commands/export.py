@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    kind: Annotated[str, typer.Argument(help="mentions, tallies, alerts, notices, dead-letters or audit.")],
+    kind: Annotated[
+        str, typer.Argument(help="mentions, tallies, alerts, escalations, notices, dead-letters or audit.")
+    ],
     data: Data = None,
     store: StoreUrl = None,
     config: Config = None,

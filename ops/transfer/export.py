@@ -6,12 +6,14 @@ Two runs over the same input can be compared with `cmp`, whatever the engines, t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection
 
 from alerts.alert import from_row
+from alerts.escalations.views import every_escalation
 from alerts.outbox.queue import every_notice
 from alerts.story import in_a_headline
 from alerts.views import every_alert
@@ -25,7 +27,17 @@ from tocsin.store import audit
 from tocsin.store.mentions import matched_rows
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-KINDS = ("mentions", "tallies", "alerts", "notices", "dead-letters", "audit")
+KINDS = ("mentions", "tallies", "alerts", "escalations", "notices", "dead-letters", "audit")
+ESCALATION_TIMES: Final = (
+    "created_at",
+    "claimed_at",
+    "assessment_due_at",
+    "assessed_at",
+    "statement_due_at",
+    "deadline_at",
+    "overdue_at",
+    "closed_at",
+)
 
 
 def export(conn: Connection, kind: str) -> Iterator[bytes]:
@@ -34,6 +46,7 @@ def export(conn: Connection, kind: str) -> Iterator[bytes]:
         "mentions": _mentions,
         "tallies": _tallies,
         "alerts": _alerts,
+        "escalations": _escalations,
         "notices": _notices,
         "dead-letters": _dead_letters,
         "audit": _audit,
@@ -130,8 +143,8 @@ def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
             "reason": row.reason,
             "headline": in_a_headline(from_row(row)),
             "opened_at": iso(row.opened_at),
-            "calmed_at": iso(row.calmed_at) if row.calmed_at else None,
-            "resolved_at": iso(row.resolved_at) if row.resolved_at else None,
+            "calmed_at": _iso(row.calmed_at),
+            "resolved_at": _iso(row.resolved_at),
             "score": row.score,
             "peak_score": row.peak_score,
             "facts": row.facts,
@@ -148,6 +161,43 @@ def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
                 for one in timeline
             ],
         }
+
+
+def _escalations(conn: Connection) -> Iterator[dict[str, Any]]:
+    """The record of each escalation. It counts privileged notes: they are for Legal only, and an export has any reader."""
+    for row, told in every_escalation(conn):
+        one = row.escalation
+        yield {
+            "id": one.id,
+            "alert": one.alert_id,
+            "monitor": row.monitor,
+            "team": one.team,
+            "status": one.status,
+            "severity": one.severity,
+            "reason": one.reason,
+            "created_by": one.created_by,
+            "claimed_by": one.claimed_by,
+            **{name: _iso(getattr(one, name)) for name in ESCALATION_TIMES},
+            "decisions": one.decisions,
+            "privileged_notes": told.hidden or None,
+            "entries": [
+                {
+                    "at": iso(entry["at"]),
+                    "actor": entry["actor"],
+                    "role": entry["role"],
+                    "action": entry["action"],
+                    "from": entry["from_status"],
+                    "to": entry["to_status"],
+                    "text": entry["text"],
+                    "detail": entry["detail"],
+                }
+                for entry in told.entries
+            ],
+        }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return iso(at) if at is not None else None
 
 
 def _notices(conn: Connection) -> Iterator[dict[str, Any]]:
