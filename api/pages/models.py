@@ -73,7 +73,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRow:
-    """A monitor in a list. `state` is warm, learning, waiting (nothing judged yet) or off. `mentions` are those of 24 hours: of
+    """A monitor in a list. `state` is warm, learning, waiting (nothing heard yet) or off. `mentions` are those of 24 hours: of
     the closed windows of its day, and of what came since.
     """
 
@@ -228,8 +228,8 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
         reading = latest.get(m.id)
         late = hour.get(m.id, {})
         closed = window_number(reading.window_start) if reading is not None else -1
-        state = (
-            "off" if not m.body.get("enabled", True) else reading.state if reading is not None else "waiting"
+        state = _state(
+            m.body.get("enabled", True), reading.state if reading is not None else None, bool(late)
         )
         rows.append(
             MonitorRow(
@@ -281,6 +281,13 @@ def source_rows(
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _state(enabled: bool, judged: str | None, heard: bool) -> str:
+    """Of a monitor. One that heard something and has no closed window yet is learning."""
+    if not enabled:
+        return "off"
+    return judged or ("learning" if heard else "waiting")
 
 
 def _day(slots: Sequence[_Slot | None]) -> Day:

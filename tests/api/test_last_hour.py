@@ -22,10 +22,12 @@ def row_of(night: SeededApp, monitor: str) -> MonitorRow:
     return found
 
 
-def heard(night: SeededApp, ago: timedelta, count: int, partition: int = 0) -> None:
+def heard(
+    night: SeededApp, ago: timedelta, count: int, partition: int = 0, monitor: str = "m_orvane"
+) -> None:
     """So many mentions of a monitor, written so long ago."""
     tally = {"count": count, "negative": 0, "neutral": count, "positive": 0, "unscored": 0}
-    at = {"monitor_id": "m_orvane", "minute": minute_of(night.clock.now() - ago), "partition": partition}
+    at = {"monitor_id": monitor, "minute": minute_of(night.clock.now() - ago), "partition": partition}
     with night.store.write() as conn:
         conn.execute(insert(s.tallies), {**at, **tally, "reach": 0, "reposts": 0, "authors": b""})
 
@@ -63,3 +65,13 @@ def test_the_last_hour_is_never_more_than_the_day_and_history_is_in_neither(tmp_
         # Before the first window is closed, all is what came since.
         found = row_of(night, "m_orvane")
         assert (found.last_hour, found.mentions) == (90, 90)
+
+
+def test_a_monitor_that_hears_something_is_learning_before_its_first_window_has_closed(
+    tmp_path: Path,
+) -> None:
+    with seeded_app(tmp_path) as night:
+        assert row_of(night, "m_wait").state == "waiting"
+        heard(night, timedelta(0), 9, monitor="m_wait")
+        found = row_of(night, "m_wait")
+        assert (found.state, found.mentions) == ("learning", 9)
