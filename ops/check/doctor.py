@@ -178,7 +178,7 @@ def _definitions(conn: Connection, lacks: NotReady) -> Iterator[Observation]:
     elif not sources:
         yield Observation("ok", "no source is asked for mentions; what was pushed is heard")
     else:
-        yield Observation("ok", f"sources that are asked: {len(sources)}")
+        yield Observation("ok", f"sources that are switched on: {len(sources)}")
     for name in sorted({one.policy for one in monitors} - policies):
         yield Observation(
             "note",
@@ -212,7 +212,7 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
         elif row.state != "ok":
             yield Observation("bad", f"{role} is {row.state}", in_words(row.detail))
         else:
-            yield Observation("ok", f"{role} runs")
+            yield Observation("ok", f"{role} spoke {max(0, round((now - row.at).total_seconds()))} s ago")
     for row in troubled_sources(conn):
         # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
         state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from sqlalchemy import make_url
 from ops.check.doctor import observations
 from tests.engines.postgres import Postgres
 from tests.stores import store_at
+from tocsin.core.clock import SystemClock
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import save
+from tocsin.health.report import Reporter
 from tocsin.store import schema as s
 from tocsin.store.server import first_damage
 from tocsin.store.sqlite.engine import SqliteStore
@@ -52,6 +57,20 @@ def test_a_stream_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     bad = [one.text for one in seen if one.needs_a_person]
     assert any("127.0.0.1:1" in text for text in bad)
     assert any("no monitor" in text for text in bad)
+
+
+def test_a_part_is_said_to_have_spoken_and_not_to_run_since_it_may_have_died_a_moment_ago(
+    tmp_path: Path,
+) -> None:
+    store = store_at(tmp_path / "store.db")
+    with store.write() as conn:
+        save(conn, SourceDef(name="shop", kind="push"), now=SystemClock().now(), actor="ada")
+    Reporter(store, "ingest").say(SystemClock().now() - timedelta(seconds=40), "ok")
+    store.close()
+    said = [one.text for one in observations(None, tmp_path, None, None)]
+    assert any(re.fullmatch(r"ingest spoke 4\d s ago", one) for one in said), said
+    assert not any(one.endswith(" runs") for one in said)
+    assert "sources that are switched on: 1" in said, "nobody asks a source that others push to"
 
 
 def test_a_damaged_file_is_found_before_its_page_is_read(tmp_path: Path) -> None:
