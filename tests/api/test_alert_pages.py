@@ -217,6 +217,13 @@ def test_a_note_with_any_mark_of_privilege_is_privileged(night: SeededApp) -> No
     assert "For counsel." not in page(admin, "/escalations/es_pr")
 
 
+def test_a_list_says_until_when_an_alert_is_snoozed(night: SeededApp) -> None:
+    client = signed_in(night)
+    assert press(client, "/alerts/al_crisis", "snooze", minutes="60")[0] == 303
+    for path in ("/", "/alerts?status=snoozed", "/wall"):
+        assert re.search(r"snoozed until \d\d:\d\d", words(page(client, path))), path
+
+
 def test_overdue_is_said_in_words(night: SeededApp) -> None:
     shown = words(page(signed_in(night), "/escalations/es_pr"))
     assert "SEV2 escalate PR and Legal in review overdue" in shown
