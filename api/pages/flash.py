@@ -9,7 +9,7 @@ from api.pages.formatting import Formatter
 DONE = {
     "acknowledge": "Acknowledged. It is yours now.",
     "already": "Somebody had acknowledged it already: see below who.",
-    "escalate": "Escalated. PR or Legal have it in their queue.",
+    "escalate": "Escalated. The teams that you chose have it in their queue.",
     "dismiss": "Dismissed.",
     "snooze": "Snoozed.",
     "resolve": "Resolved.",
