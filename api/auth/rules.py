@@ -259,6 +259,7 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/alerts/{id}/acknowledge"): PAGED,
     ("POST", "/alerts/{id}/snooze"): DESK,
     ("POST", "/alerts/{id}/dismiss"): DESK,
+    ("POST", "/alerts/{id}/merge"): DESK,
     ("POST", "/alerts/{id}/escalate"): ESCALATE,
     ("POST", "/alerts/{id}/resolve"): DESK,
     ("POST", "/alerts/{id}/reopen"): DESK,

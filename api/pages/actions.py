@@ -56,6 +56,7 @@ ALERT_ACTIONS: dict[str, FormAction] = {
     "acknowledge": _acknowledge,
     "snooze": lambda t, id, f: act(t, actions.snooze, id, t.now + timedelta(minutes=_minutes(f))),
     "dismiss": lambda t, id, f: act(t, actions.dismiss, id, _field(f, "reason"), f.get("note", "")),
+    "merge": lambda t, id, f: act(t, actions.merge, id, _field(f, "into")),
     "escalate": lambda t, id, f: act(t, actions.escalate, id, _field(f, "team"), f.get("reason", "")),
     "resolve": lambda t, id, f: act(
         t, actions.resolve, id, f.get("reason", ""), None, f.get("verdict") or None

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
 
+from alerts.alert import Alert
 from alerts.held_by import held_by
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
@@ -90,8 +92,9 @@ def alert_detail(request: Request, id: str) -> Response:
         verdict = verdict_of(conn, id)
         holders = held_by(conn, [about.alert])
         normal = normal_of(conn, about.alert.monitor_id)
-    a = about.alert
-    actions = for_people(a.status)
+        a, may = about.alert, permitted_actions(ctx.who, "/alerts/{id}")
+        actions = for_people(a.status)
+        others = _others(conn, a.id) if "merge" in actions and may("merge") else []
     flash, bad = flash_of(request, ctx.fmt)
     return render(
         ctx,
@@ -109,7 +112,8 @@ def alert_detail(request: Request, id: str) -> Response:
             "reopen": "reopen" in actions,
             "severity": "raise" in actions,
         },
-        may=permitted_actions(ctx.who, "/alerts/{id}"),
+        may=may,
+        others=others,
         normal=normal,
         verdict=verdict,
         verdicts=VERDICTS,
@@ -120,6 +124,11 @@ def alert_detail(request: Request, id: str) -> Response:
         flash_bad=bad,
         **card_context(ctx, about),
     )
+
+
+def _others(conn: Connection, id: str) -> list[Alert]:
+    """The open alerts into which this one may be merged, the newest first."""
+    return [one for one in find_alerts(conn, Wanted(status=("open",), limit=PAGE)).alerts if one.id != id]
 
 
 def _common(evidence: Evidence | None, facet: str) -> list[tuple[str, float]]:

@@ -11,6 +11,7 @@ DONE = {
     "already": "Somebody had acknowledged it already: see below who.",
     "escalate": "Escalated. The teams that you chose have it in their queue.",
     "dismiss": "Dismissed.",
+    "merge": "Merged. The other alert goes on telling this story.",
     "snooze": "Snoozed.",
     "resolve": "Resolved.",
     "reopen": "Reopened.",

@@ -217,6 +217,17 @@ def test_a_note_with_any_mark_of_privilege_is_privileged(night: SeededApp) -> No
     assert "For counsel." not in page(admin, "/escalations/es_pr")
 
 
+@pytest.mark.slow("asks for many answers")
+def test_an_alert_is_merged_into_another_that_is_open(night: SeededApp) -> None:
+    client = signed_in(night)
+    shown = page(client, "/alerts/al_crisis")
+    others = re.findall(r'<option value="(al_\w+)">SEV', shown)
+    assert others and "al_crisis" not in others
+    assert "Merge into another alert" not in words(page(signed_in(night, "p_vic"), "/alerts/al_crisis"))
+    status, shown = press(client, "/alerts/al_crisis", "merge", into=others[0])
+    assert status == 303 and "goes on telling this story" in words(shown)
+
+
 def test_a_list_says_until_when_an_alert_is_snoozed(night: SeededApp) -> None:
     client = signed_in(night)
     assert press(client, "/alerts/al_crisis", "snooze", minutes="60")[0] == 303

@@ -58,6 +58,7 @@ FORMS: Final[dict[str, tuple[str, dict[str, str], str]]] = {
 ALERT, ESCALATION = "/alerts/al_crisis", "/escalations/es_pr"
 REFUSED: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "/alerts/{id}/escalate": (f"{ALERT}/escalate", {"team": "", "reason": ODD}),
+    "/alerts/{id}/merge": (f"{ALERT}/merge", {"into": "al_none"}),
     "/alerts/{id}/dismiss": (f"{ALERT}/dismiss", {"reason": "", "note": ODD}),
     "/alerts/{id}/snooze": (f"{ALERT}/snooze", {"minutes": ODD}),
     "/alerts/{id}/severity": (f"{ALERT}/severity", {"severity": "9", "reason": ODD}),
