@@ -76,7 +76,7 @@ class Detection:
         changed starts learning anew.
         """
         unknown = [one for one in self.monitors if not one.stored]
-        rows = _stored_states(conn, [one.id for one in unknown])
+        rows = stored_states(conn, [one.id for one in unknown])
         for one in unknown:
             one.take_up(rows)
         take_up(conn, self.monitors)
@@ -284,7 +284,7 @@ def _fires_early(standing: Standing, reading: Reading, window: WindowCounts, spe
     return True
 
 
-def _stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Row[Any]]:
+def stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Row[Any]]:
     """The rows of `detector_state` of these monitors, by monitor and kind. The states are text."""
     query = _states_of(conn)
     return {

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from processors.detection.coverage import Coverage
+from processors.detection.judge import stored_states
 from processors.detection.rebuilding import learn_again
 from processors.detection.set_back import LEARNED_FROM, learn_up_to
 from processors.detection.states import JudgedMonitor, fresh
@@ -73,9 +74,8 @@ def monitors_of(conn: Connection, partition: int) -> list[str]:
 
 
 def _stored(conn: Connection, monitor: Defined[Monitor]) -> JudgedMonitor:
-    one, d = fresh(monitor), s.detector_state
-    rows = conn.execute(select(d).where(d.c.monitor_id == monitor.id)).all()
-    one.take_up({(row.monitor_id, row.kind): row for row in rows})
+    one = fresh(monitor)
+    one.take_up(stored_states(conn, [monitor.id]))
     return one
 
 
