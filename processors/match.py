@@ -95,8 +95,9 @@ class Matcher:
     ) -> tuple[str, ...]:
         """The sorted ids of the monitors that `mention` matches.
 
-        `language` detects the language of a mention that does not state one. The matcher calls it at most once, and only when a
-        mention holds the words of a monitor that asks for the language. `facets` likewise tells the facets of a mention.
+        `language` tells the language of a mention; without it the language is the one that the mention states. The matcher
+        calls it at most once, and only when a mention holds the words of a monitor that asks for the language. `facets`
+        likewise tells the facets of a mention.
         """
         return self.match_many((mention,), language, facets)[0]
 

@@ -22,7 +22,7 @@ from processors.storing.batch import MentionVersion
 from processors.storing.plan import Said
 from processors.storing.tally_delta import MatchRow, match_rows
 from processors.storing.writer import Writer, match_row, store_changes
-from processors.understand import Understander, Understood, default_scorers, gist, quotes
+from processors.understand import Understander, Understood, default_scorers, gist, language, quotes
 from processors.understand.artefacts import FOLDER, card_of
 from tocsin.core.clock import Clock
 from tocsin.core.facets import FACETS
@@ -53,11 +53,11 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 def models_in_use() -> str:
-    """A digest over the names of the models, as their cards tell them, and the versions of gists and quotes: whatever may change
-    what is stored of a mention changes it. The second opinion does not: it is of alerts.
+    """A digest over the names of the models, as their cards tell them, and the versions of gists, quotes and languages: whatever
+    may change what is stored of a mention changes it. The second opinion does not: it is of alerts.
     """
     cards = [path for path in FOLDER.glob("*.json") if path.stem != "deep"]
-    versions = (f"gist-{gist.VERSION}", f"quotes-{quotes.VERSION}")
+    versions = (f"gist-{gist.VERSION}", f"language-{language.VERSION}", f"quotes-{quotes.VERSION}")
     names = [*versions, *(str(card_of(path)["model"]) for path in cards)]
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
@@ -204,7 +204,7 @@ def _monitors(matches: Mapping[Key, Sequence[MatchRow]], row: Any) -> tuple[str,
 def _understood_anew(before: MatchRow, version: MentionVersion, understood: Understood) -> MatchRow:
     """The match as it would be stored now. The label that a person or a model of corrections gave stays."""
     (now,) = match_rows(version.mention, understood, (before.monitor_id,), before.partition)
-    anew = {name: getattr(now, name) for name in ("gist", *FACETS)}
+    anew = {name: getattr(now, name) for name in ("lang", "gist", *FACETS)}
     if before.scored_by is None or before.scored_by == "part":
         anew |= {"label": now.label, "scored_by": now.scored_by}
     return msgspec.structs.replace(before, **anew)
@@ -212,7 +212,7 @@ def _understood_anew(before: MatchRow, version: MentionVersion, understood: Unde
 
 def _store_match(conn: Connection, one: MatchRow) -> None:
     t = s.matches
-    values = {name: getattr(one, name) for name in ("label", "scored_by", "gist", *FACETS)}
+    values = {name: getattr(one, name) for name in ("label", "scored_by", "lang", "gist", *FACETS)}
     here = (t.c.monitor_id == one.monitor_id, t.c.source == one.source, t.c.id == one.id)
     conn.execute(update(t).where(*here, t.c.minute == one.minute).values(**values))
 
@@ -220,6 +220,7 @@ def _store_match(conn: Connection, one: MatchRow) -> None:
 def _store_mention(conn: Connection, row: Any, understood: Understood) -> bool:
     """Write what is understood of the text, unless it has changed meanwhile. Returns whether anything is another."""
     values: dict[str, Any] = {facet: list(getattr(understood.facets, facet)) for facet in FACETS}
+    values["lang"] = understood.lang
     if row.model != PERSON:
         names = ("label", "score_e4", "confidence_e4", "model")
         values |= {name: getattr(understood, name) for name in names}

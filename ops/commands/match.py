@@ -21,8 +21,8 @@ _MATCH_EXAMPLE = """Example:
     tocsin match 'united (delay* OR "lost bag") -lang:tr' mentions.jsonl.gz
 
 Lines are JSON objects with a `text`; gzip is recognised by itself; without FILE, or for -, stdin is read.
-A query that begins with a dash goes after --. The language of a line without `lang` is guessed where the
-query asks for it.
+A query that begins with a dash goes after --. Where the query asks for the language of a line, that is the one that
+its words show, else its `lang`, else a guess.
 """
 _EXPLAIN_EXAMPLE = """Example:
 

@@ -204,7 +204,7 @@ def _opened(name: str) -> BinaryIO:
 def language_detector() -> DetectLanguage | None:
     """The function by which the pipeline guesses a language. None where its model is not installed."""
     try:
-        from processors.understand.language import detect_language
+        from processors.understand.language import mention_language
     except ImportError:
         return None
-    return lambda mention: detect_language(mention.full_text)[0]
+    return mention_language

@@ -22,9 +22,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from processors.understand.letters import fit_of
+from processors.understand.quotes import own_words
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
+
+VERSION = 1
+"""The version of the rule by which a mention has its language. Where it changes, stored mentions are understood anew."""
 
 MAX_CHARS = 240
 """The part of a text that is read. More says nothing new about its language and costs time."""
@@ -49,6 +53,9 @@ _OTHERS_FIT = 0.6
 """A language whose letters were not learnt is taken to fit so much as well as the best of those that were."""
 _LEAST_SETTLING, _LEAST_LEAD = 4, 3
 """A language is settled by so many different function words of a first-class language, and so many more than of any other."""
+
+_AGAINST = (3, 2)
+"""The same two numbers where the network names a first-class language and the text has no function word of it."""
 
 # The odds of a language before a letter is read. fastText puts texts that it cannot place among Wikipedia's small languages, so
 # these need more evidence than the languages that users write.
@@ -135,9 +142,10 @@ class _Model(Protocol):
 
 def detect_language(text: str) -> Detected:
     """The language of one text and the confidence in it, 0..1, or (None, 0.0) when there is too little evidence."""
-    settled = _settled(text)
-    if settled is not None:
-        return settled
+    return _settled(text) or _asked_of_the_model(text)
+
+
+def _asked_of_the_model(text: str) -> Detected:
     words = _words(text)
     line = " ".join(words)
     letters = len(line) - len(words) + 1
@@ -160,26 +168,52 @@ def language_code(hint: str | None) -> str | None:
     return code if len(code) == 2 and code.isascii() and code.isalpha() and code not in ("xx", "zz") else None
 
 
+def language_of(text: str, code: str | None) -> str | None:
+    """The language of a text that its network calls `code`, a bare language or None.
+
+    A phone's default names the wrong language for many who write in another one. So function words win where they leave no doubt,
+    and fewer of them do where the network names a first-class language of which the text has none. Else the network is believed,
+    and where it names no language, the text is asked.
+    """
+    counts = _counted(text)
+    if counts is not None:
+        known = code in FIRST_CLASS and not counts[_packed()[0].index(code)]
+        shown = _leading(counts, *(_AGAINST if known else (_LEAST_SETTLING, _LEAST_LEAD)))
+        if shown is not None:
+            return shown[0]
+    return code or _asked_of_the_model(text)[0]
+
+
 def mention_language(mention: Mention) -> str | None:
-    """The language of a mention: the one that its network states, else the one that its text shows, else None."""
-    return language_code(mention.lang) or detect_language(mention.full_text)[0]
+    """The language of a mention, by its author's own words; None where there is too little to go by."""
+    return language_of(own_words(mention.full_text), language_code(mention.lang))
 
 
 def _settled(text: str) -> Detected | None:
     """The answer where function words leave no doubt, else None. The model would have to be sure of another language to outweigh
     them. docs/understanding.md says how seldom it was, and that it was wrong.
     """
+    counts = _counted(text)
+    return _leading(counts, _LEAST_SETTLING, _LEAST_LEAD) if counts is not None else None
+
+
+def _counted(text: str) -> bytes | None:
+    """The number of function words in the text for each language of `_packed`; None where a word belongs to another language."""
     known = set(map(_said().__getitem__, text[:MAX_CHARS].split()))
     if _ASK_THE_MODEL in known:
         return None
     languages, packed = _packed()
-    counts = sum(map(packed.__getitem__, known)).to_bytes(len(languages), "little")
+    return sum(map(packed.__getitem__, known)).to_bytes(len(languages), "little")
+
+
+def _leading(counts: bytes, least: int, least_lead: int) -> Detected | None:
+    """The first-class language with at least so many words, and so many more than any other."""
     most = max(counts)
-    if most < _LEAST_SETTLING:
+    if most < least:
         return None
-    language = languages[counts.index(most)]
+    language = _packed()[0][counts.index(most)]
     lead = most - sorted(counts)[-2]
-    if lead < _LEAST_LEAD or language not in FIRST_CLASS:
+    if lead < least_lead or language not in FIRST_CLASS:
         return None
     odds = _HITS_TO_ODDS[min(lead, _MOST_WORDS)]
     return language, odds / (1 + odds)

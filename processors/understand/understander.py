@@ -17,7 +17,7 @@ import msgspec
 
 from processors.understand import signature, triggers
 from processors.understand.brand import NO_NUDGE, Brand, Toward
-from processors.understand.language import detect_language, language_code
+from processors.understand.language import language_code, language_of
 from processors.understand.quotes import own_words
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
 from processors.understand.signature import copied_part_of_folded, is_repost
@@ -124,7 +124,9 @@ class Understander:
     def sentiments(
         self, texts: Sequence[str], hints: Sequence[str | None]
     ) -> list[tuple[str | None, Sentiment]]:
-        """The language and the sentiment of each text. A hint (the `lang` of the mention) that names a language is believed."""
+        """The language and the sentiment of each text. A hint is the `lang` of the mention. It is believed where the text does
+        not show another language (`language_of`).
+        """
         return self._by_language(
             texts, list(map(_code, hints)), UNSCORED, lambda scorer, some: scorer.score(some)
         )
@@ -169,7 +171,7 @@ class Understander:
     ) -> list[tuple[str | None, Answer]]:
         """The language of each text, and the answer of the scorer that speaks it, or `nothing` where none does."""
         texts = [own_words(text) for text in texts]
-        languages = [code or detect_language(text)[0] for text, code in zip(texts, codes, strict=True)]
+        languages = [language_of(text, code) for text, code in zip(texts, codes, strict=True)]
         found = [nothing] * len(texts)
         places_of: dict[int, list[int]] = {}
         scorers = {id(scorer): scorer for scorer in self._scorer_of.values()}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.match import Matcher
+from processors.understand.language import mention_language
 from tests.contracts.examples import examples
 from tests.query.naive import naively
 from tests.query.strategies import WHEN, mentions, nodes
@@ -24,7 +25,7 @@ def matcher_of(*queries: str) -> Matcher:
 
 
 class Detector:
-    """Answers one language and counts how often it was asked."""
+    """Answers one language, and counts how often it was asked."""
 
     def __init__(self, answer: str | None) -> None:
         self.answer = answer
@@ -51,13 +52,16 @@ queries = st.lists(nodes.map(parsed).filter(lambda query: query is not None), mi
 def test_the_matcher_agrees_with_the_naive_evaluator(
     asked: list[Query], heard: list[Mention], language: str | None
 ) -> None:
+    def tell(one: Mention) -> str | None:
+        return one.lang or language
+
     matcher = Matcher.build({f"m{number}": query for number, query in enumerate(asked)})
     expected = [
         tuple(f"m{number}" for number, query in enumerate(asked) if naively(query, one, language))
         for one in heard
     ]
-    assert matcher.match_many(heard, lambda _: language) == expected
-    assert [matcher.match(one, lambda _: language) for one in heard] == expected
+    assert matcher.match_many(heard, tell) == expected
+    assert [matcher.match(one, tell) for one in heard] == expected
 
 
 def test_ids_come_sorted_whatever_the_order_of_the_monitors() -> None:
@@ -121,13 +125,21 @@ def test_facets_are_told_only_where_a_word_was_met_and_only_once() -> None:
     assert matcher.match(mention("tocsin")) == ("tocsin -emotion:joy",)
 
 
-def test_a_mention_that_says_its_language_is_believed() -> None:
+def test_a_mention_that_says_its_language_is_believed_where_nobody_else_tells_it() -> None:
     detector = Detector("tr")
-    assert matcher_of("tocsin lang:en").match(mention("tocsin", lang="en-GB"), detector) == (
-        "tocsin lang:en",
-    )
-    assert matcher_of("tocsin lang:tr").match(mention("tocsin", lang="und"), detector) == ("tocsin lang:tr",)
-    assert detector.asked == 1
+    matcher = matcher_of("tocsin lang:en", "tocsin lang:tr")
+    assert matcher.match(mention("tocsin", lang="en-GB")) == ("tocsin lang:en",)
+    assert matcher.match(mention("tocsin", lang="en-GB"), detector) == ("tocsin lang:tr",)
+    assert matcher.match(mention("tocsin", lang="und"), detector) == ("tocsin lang:tr",)
+    assert detector.asked == 2
+
+
+def test_a_post_in_another_language_than_its_network_names_is_heard_in_its_own() -> None:
+    turkish = "Tocsin yine çalışmıyor, bu nasıl bir hizmet, iki gündür bekliyorum ama kimse aramadı"
+    matcher = matcher_of("tocsin lang:en", "tocsin lang:tr")
+    assert matcher.match(mention(turkish, lang="en"), mention_language) == ("tocsin lang:tr",)
+    # Too few words to be sure of: the network is believed.
+    assert matcher.match(mention("Tocsin berbat", lang="en"), mention_language) == ("tocsin lang:en",)
 
 
 def test_a_language_nobody_knows_is_no_language() -> None:

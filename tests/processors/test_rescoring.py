@@ -81,6 +81,22 @@ def test_older_rows_become_what_a_new_store_would_hold_a_piece_at_a_time(
     assert Rescorer(desk.store, clock).once() == 0
 
 
+def test_a_post_that_older_code_took_for_another_language_gets_its_own(desk: Desk) -> None:
+    desk.hear("Lumo is terrible: I do not know what they have done with my order, and nobody will tell me")
+    new = exports(desk.store)
+    assert b'"lang":"en"' in new[0][0]
+    with desk.store.write() as conn:
+        conn.execute(update(s.mentions).values(lang="tr", label="neutral", score_e4=0, model="older"))
+        conn.execute(update(s.matches).values(lang="tr", label="neutral"))
+        conn.execute(update(s.tallies).values(negative=0, neutral=1))
+        parts = s.tally_parts
+        conn.execute(update(parts).values(negative=0))
+        conn.execute(update(parts).where(parts.c.dimension == "lang").values(value="tr"))
+    rescorer = Rescorer(desk.store, SimulatedClock(NOON + timedelta(hours=1)))
+    assert [rescorer.once() for _ in range(2)] == [1, 0]
+    assert exports(desk.store) == new
+
+
 def test_what_a_person_said_stays_and_an_erased_post_is_not_read(desk: Desk) -> None:
     corrected, erased, _ = desk.hear("Lumo is the worst, terrible", "Lumo is awful", "Lumo is wonderful")
     desk.correct(corrected, "positive")

@@ -18,7 +18,9 @@ from tocsin.query.literals import Kind, phrase_occurs
 from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Query, shape
 
 DetectLanguage = Callable[[Mention], str | None]
-"""Tells a mention's language (ISO 639-1), or None. It is called at most once per mention, and only where the answer decides."""
+"""Tells a mention's language (ISO 639-1) by what the mention states and by its text, or None. It is called at most once per
+mention, and only where the answer decides.
+"""
 
 TellFacets = Callable[[Mention], Facets]
 """Tells a mention's facets. It is called at most once per mention, and only where the answer decides."""
@@ -80,12 +82,10 @@ class Asked:
 
     @property
     def language(self) -> str:
-        """The code of the language that the mention states, or else that the detector tells; "" where neither knows."""
+        """The code of the language that the detector tells, or where there is none, that the mention states; "": unknown."""
         if self._language is None:
-            told = known_language(self.mention.lang)
-            if not told and self._detect is not None:
-                told = known_language(self._detect(self.mention))
-            self._language = told
+            stated = self.mention.lang if self._detect is None else self._detect(self.mention)
+            self._language = known_language(stated)
         return self._language
 
     @property

@@ -87,6 +87,16 @@ def test_a_mentions_own_language_is_believed_where_it_is_one() -> None:
     assert (unknown.lang, unknown.label) == ("en", "unscored")
 
 
+def test_a_text_that_leaves_no_doubt_has_its_own_language_whatever_the_network_names() -> None:
+    turkish = "Kargom yine gelmedi, bu nasıl bir hizmet, iki gündür bekliyorum ama kimse aramadı"
+    short = "kargo berbat"
+    found = Understander(default_scorers()).understand(
+        [_mention(turkish, lang="en"), _mention(short, lang="en"), _mention(turkish, lang="tr")]
+    )
+    assert [one.lang for one in found] == ["tr", "en", "tr"]
+    assert (found[0].label, found[0].model) == ("negative", found[2].model)
+
+
 def test_each_text_goes_to_the_first_scorer_that_speaks_its_language() -> None:
     first, second = ByLength("first-1", "en", "nl"), ByLength("second-1", "nl", "tr")
     texts = ["aa", "bbb", "cccc", "d"]
