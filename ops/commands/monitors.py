@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl, user_here
 
+if TYPE_CHECKING:
+    from api.backtests import Backtest
+
 Ref = Annotated[str, typer.Argument(help="Name or id of the monitor.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `monitors promise|accept|undo`."""
+    """Add `monitors promise|accept|undo|proposals`."""
     monitors = typer.Typer(
-        help="Monitors: the promise and what came of it; accept the new normal.", no_args_is_help=True
+        help="Monitors: the promise and what came of it; accept the new normal; decide proposals.",
+        no_args_is_help=True,
     )
     app.add_typer(monitors, name="monitors", epilog="Example: tocsin monitors accept united")
     monitors.command("promise", epilog="Example: tocsin monitors promise united")(promise)
     monitors.command("accept", epilog="Example: tocsin monitors accept united")(accept)
     monitors.command("undo", epilog="Example: tocsin monitors undo united")(undo)
+    monitors.command(
+        "proposals", epilog="Example: tocsin monitors proposals united --accept bt_0123456789abcdef0123"
+    )(proposals)
 
 
 def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
@@ -63,6 +70,62 @@ def accept(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Conf
 def undo(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
     """Take the last accepted new normal back. Possible for 48 hours."""
     _say("undo", monitor, data, store, config)
+
+
+def proposals(
+    monitor: Ref,
+    accept: Annotated[
+        str | None, typer.Option(metavar="ID", help="Accept this proposal: it changes the monitor.")
+    ] = None,
+    refuse: Annotated[str | None, typer.Option(metavar="ID", help="Refuse this proposal.")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Print what Tocsin proposes after two verdicts of a kind, with its back-test, or decide a proposal."""
+    from api import backtests
+    from ops.runtime import open_runtime
+    from tocsin.core.errors import NotFound, WrongInput
+    from tocsin.definitions.models import Monitor, Role
+    from tocsin.definitions.repository import find
+
+    if accept and refuse:
+        raise WrongInput("a proposal is accepted or refused: give --accept or --refuse")
+    with open_runtime(config, data, store) as runtime:
+        with runtime.store.read() as conn:
+            one = find(conn, Monitor, monitor)
+            waiting = [each for each in backtests.proposals_of(conn, one.id) if each.asks]
+        if not (accept or refuse):
+            for each in waiting:
+                print(_proposal(each))
+            if not waiting:
+                print(f"{one.value.name}: nothing is proposed")
+            return
+        wanted, decision = (accept, "accepted") if accept else (refuse or "", "refused")
+        with runtime.store.write() as conn:
+            if backtests.get(conn, wanted).monitor_id != one.id:
+                raise NotFound(f"{wanted} is no proposal for {one.value.name}")
+            by = {"actor": user_here(), "role": Role.ADMIN}
+            backtests.decide(conn, wanted, decision, now=runtime.clock.now(), **by)
+    print(f"{one.value.name}: {wanted} is {decision}")
+
+
+def _proposal(one: Backtest) -> str:
+    """A proposal that waits for a decision, in a line: what, why, and what the back-test says of it."""
+    change, because, played = one.change or {}, one.because or {}, one.result or {}
+    what = (
+        f"listen for {change['query']}"
+        if "query" in change
+        else f"promise {change['false_alerts_per_week']:g} false alerts a week"
+    )
+    count = len(because.get("alerts", ()))
+    changed = played.get("changed") or {}
+    stays = changed.get("stays", min(changed.get("real", 0), played.get("real", 0)))
+    return (
+        f"{one.id}: {what} ({count} alerts got the verdict {because.get('verdict')});"
+        f" on {played.get('mentions', 0):,} mentions {played.get('fired', 0)} alerts fire now, {changed.get('fired', 0)}"
+        f" with the change; {stays} of {played.get('real', 0)} real alerts stay"
+    )
 
 
 def _say(action: str, monitor: str, data: Data, store: StoreUrl, config: Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tests.alerts.scene import ADA
 from tests.api.visits import page, press, signed_in, words
 from tests.api.world import World
 from tests.browser.served import seeded_app
+from tests.inside import command
+from tests.stores import at_store
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Monitor, Role
 from tocsin.definitions.repository import find, save
@@ -33,6 +36,10 @@ RESULT: dict[str, Any] = {
     "volume": {"first": "2026-11-20T00:00:00Z", "step_minutes": 240, "counts": [4, 0, 40]},
     "changed": {"alerts": [], "fired": 1, "a_week": 0.25, "real": 2, "judged": 2, "stays": 1},
 }  # fmt: skip
+LISTED = (
+    "{id}: promise 0.5 false alerts a week (2 alerts got the verdict noise);"
+    " on 1,000 mentions 3 alerts fire now, 1 with the change; 1 of 1 real alerts stay\n"
+)
 
 
 def test_a_back_test_is_asked_for_once_followed_cancelled_and_its_dead_worker_is_replaced(
@@ -127,6 +134,35 @@ def test_two_of_a_kind_make_a_proposal_that_changes_nothing_before_a_person_acce
     )
     with world.scene.store.read() as conn:
         assert "proposal.accepted" in set(conn.execute(select(s.audit.c.action)).scalars())
+
+
+@pytest.mark.slow("asks for many answers")
+def test_the_command_line_lists_and_decides_proposals(world: World, tmp_path: Path) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        here = {**os.environ, **at_store(tmp_path / "store.db")}
+        done = command("monitors", "proposals", *arguments, "--data", tmp_path, environment=here)
+        return done.returncode, (done.stdout or done.stderr).decode()
+
+    assert run("Lumo") == (0, "Lumo: nothing is proposed\n")
+    judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "noise", "lumo is bright", 3.2)
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}]
+    job = backtests.claim(world.scene.store, world.now)
+    assert job is not None
+    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    status, said = run("Lumo")
+    assert (status, said) == (0, LISTED.format(id=job.id))
+    assert run("Lumo", "--accept", job.id, "--refuse", job.id)[0] == 2
+    assert run("nobody", "--accept", job.id)[0] == 1
+    status, said = run("Lumo", "--accept", "bt_none")
+    assert status == 1 and "no back-test 'bt_none'" in said
+    assert run("Lumo", "--accept", job.id) == (0, f"Lumo: {job.id} is accepted\n")
+    assert (
+        world.key(Role.VIEWER).get(f"/v1/monitors/{world.scene.monitor}").json()["false_alerts_per_week"]
+        == 0.5
+    )
+    status, said = run("Lumo", "--refuse", job.id)
+    assert status == 1 and "is accepted: there is no proposal to decide" in said
 
 
 def test_noise_that_told_nobody_or_that_the_promise_keeps_back_by_now_asks_for_no_lower_promise(
