@@ -1,8 +1,8 @@
 """Proposals: after two verdicts of a kind, the change that would have spared people those alerts. It is back-tested first, and a
 person accepts or refuses it; nothing is changed by itself.
 
-Noise proposes a lower promise of false alerts. Where none would have spared it, the exclusion of a word that was new then is
-proposed. Another brand of that name proposes an exclusion, too.
+Noise, what was expected and duplicates propose a lower promise of false alerts. Where none would have spared noise or what was
+expected, the exclusion of a word that was new then is proposed. Another brand of that name proposes an exclusion, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from alerts.alert import get
-from alerts.verdicts import NOISE, WRONG_BRAND, Judged, judged_alerts, monitors_with_verdicts
+from alerts.verdicts import (
+    DUPLICATE,
+    EXPECTED,
+    NOISE,
+    WRONG_BRAND,
+    Judged,
+    judged_alerts,
+    monitors_with_verdicts,
+)
 from api import backtests
 from api.backtests import LAPSED
 from processors.detection.terms import texts_with
@@ -48,21 +56,24 @@ def propose(conn: Connection, now: datetime) -> list[str]:
         except (NotFound, Conflict):
             continue
         judged = judged_alerts(conn, monitor_id, now - LOOKED_BACK)
-        for verdict in (NOISE, WRONG_BRAND):
+        for verdict in (NOISE, EXPECTED, DUPLICATE, WRONG_BRAND):
             some = [one for one in judged if one.verdict == verdict and _counts(one, monitor.value)]
             asked = _asked(conn, monitor, verdict, some, now)
             if len({one.alert_id for one in some} - asked) >= AFTER:
-                change = _promise(monitor.value, some) if verdict == NOISE else None
-                change = change or _exclusion(conn, monitor.value, judged, some)
+                change = _promise(monitor.value, some) if verdict != WRONG_BRAND else None
+                # What a duplicate tells is worth hearing: another alert has told it.
+                if change is None and verdict != DUPLICATE:
+                    change = _exclusion(conn, monitor.value, judged, some)
                 made += _ask(conn, monitor, verdict, some, change, now)
     return made
 
 
 def _counts(one: Judged, monitor: Monitor) -> bool:
-    """Whether the verdict says anything of the monitor as it is. Noise that told nobody, or that its promise keeps back by now,
-    asks for no lower promise.
+    """Whether the verdict says anything of the monitor as it is. An alert that told nobody, or that the promise keeps back by
+    now, asks for no lower promise.
     """
-    return one.verdict != NOISE or (one.told and one.peak_score >= threshold(monitor.false_alerts_per_week))
+    kept_back = one.peak_score < threshold(monitor.false_alerts_per_week)
+    return one.verdict == WRONG_BRAND or (one.told and not kept_back)
 
 
 def _asked(
@@ -129,13 +140,13 @@ def _exclusion(
 
 
 def _shared(conn: Connection, one: Judged, heard: Matcher) -> set[str]:
-    """The words that most of the alert's posts have. Of noise only those that were new then: the everyday words of the brand are
-    in the posts of any alert.
+    """The words that most of the alert's posts have. Where the posts are of the brand, only those that were new then: its
+    everyday words are in the posts of any alert.
     """
     texts = _texts(conn, one, heard)
     # A pair of words leaves out no more than either word does.
     shared = {term for term, n in texts_with(texts).items() if 2 * n > len(texts) and " " not in term}
-    if one.verdict != NOISE:
+    if one.verdict == WRONG_BRAND:
         return shared
     evidence = get(conn, one.alert_id).readable_evidence
     return shared & {word for term, _ in (evidence.terms if evidence else ()) for word in term.split()}

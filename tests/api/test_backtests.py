@@ -192,6 +192,20 @@ def test_noise_that_no_promise_would_have_spared_proposes_the_exclusion_of_a_wor
     assert proposed(world) == []
 
 
+def test_alerts_that_were_expected_propose_as_noise_does_and_duplicates_exclude_nothing(world: World) -> None:
+    for verdict in ("expected", "duplicate"):
+        judged(world, verdict, "lumo is bright", 3.1)
+        judged(world, verdict, "lumo is bright", 3.2)
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}] * 2
+    judged(world, "duplicate", "lumo lamp quiz tonight", 5.0, "quiz")
+    judged(world, "duplicate", "lumo lamp quiz today", 5.0, "quiz")
+    promising(world, 0.5)
+    assert proposed(world) == []
+    judged(world, "expected", "lumo lamp fair tonight", 5.0, "fair")
+    judged(world, "expected", "lumo lamp fair today", 5.0, "fair")
+    assert proposed(world) == [{"query": '(lumo) NOT "fair"'}]
+
+
 def test_noise_about_nothing_new_that_no_promise_would_have_spared_proposes_nothing(world: World) -> None:
     judged(world, "noise", "lumo lamp", 5.0)
     judged(world, "noise", "lumo lamp", 5.0)
