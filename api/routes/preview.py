@@ -18,11 +18,12 @@ from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
 from api.state import State
 from processors.understand import mention_facets
+from processors.understand.language import mention_language
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import listed
 from tocsin.query import Asked, Query, compile_query, explain, lint, parse_query
-from tocsin.query.evaluate import known_language, searched
+from tocsin.query.evaluate import DetectLanguage, known_language, searched
 from tocsin.query.lint import MOST_ROWS, Lint, Weighing, in_order
 from tocsin.query.tree import leaves
 from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
@@ -151,7 +152,8 @@ def tried(store: Store, query: Query, since: datetime, languages: Sequence[str] 
             if stored.count <= MOST_ROWS:
                 weighing.kept(asked)
         for row in sampled.at(sampled_rows(conn, MAX_LOOKED_AT + 1, since=since)):
-            if fits(asked := _asked(msgspec.convert(row.mention, Mention))):
+            # A sample has the language that its network gave it; a stored mention has the one that was understood.
+            if fits(asked := _asked(msgspec.convert(row.mention, Mention), mention_language)):
                 samples.append(row)
             if sampled.count <= MOST_ROWS:
                 weighing.sampled(asked)
@@ -159,23 +161,23 @@ def tried(store: Store, query: Query, since: datetime, languages: Sequence[str] 
 
 
 def matching(query: Query, languages: Sequence[str] = ()) -> Callable[[Mention], bool]:
-    """The test whether a mention is one that this query, in these languages, hears."""
+    """The test whether a mention, as its network gives it, is one that this query, in these languages, hears."""
     fits = _fitting(query, languages)
-    return lambda mention: fits(_asked(mention))
+    return lambda mention: fits(_asked(mention, mention_language))
 
 
 def _fitting(query: Query, languages: Sequence[str]) -> Callable[[Asked], bool]:
     test, known = compile_query(query), {known_language(tag) for tag in languages}
 
     def fits(asked: Asked) -> bool:
-        language = known_language(asked.mention.lang)
-        return (not known or not language or language in known) and test(asked)
+        # The language is told last, because that costs the most.
+        return test(asked) and (not known or not asked.language or asked.language in known)
 
     return fits
 
 
-def _asked(mention: Mention) -> Asked:
-    return Asked(mention, searched(mention), tell=mention_facets)
+def _asked(mention: Mention, detect: DetectLanguage | None = None) -> Asked:
+    return Asked(mention, searched(mention), detect, mention_facets)
 
 
 def _weighing_of(conn: Connection, query: Query) -> Weighing:

@@ -2,7 +2,8 @@
 
 An entry's identity is its id, else its link, else a hash of its content. An entry without a date counts as posted when
 it was first seen. The source remembers the last answer's entries (as hashes), so that it hands over only new and
-changed ones.
+changed ones. Changed words are an edit, of now where the feed does not say when: without a time the hash of the words
+would decide which version is current.
 """
 
 from __future__ import annotations
@@ -46,6 +47,13 @@ class FeedSettings(BaseModel):
     )
 
 
+class _Entry(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    # The hash of its title and text.
+    words: str
+    # When it was first seen, as ISO 8601, where it has no date.
+    since: str | None = None
+
+
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     etag: str | None = None
     modified: str | None = None
@@ -53,6 +61,8 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     body: str | None = None
     # The hashes of the last answer's entries.
     seen: tuple[str, ...] = ()
+    # What is known of each of them, by the hash of its id.
+    entries: dict[str, _Entry] = {}
     # The time of the newest of them, as ISO 8601, where the feed dates its entries.
     newest: str | None = None
 
@@ -89,14 +99,16 @@ class FeedSource:
         parsed = self._parse(data, headers.get("content-type", ""))
         mentions: list[Mention] = []
         bad: list[Bad] = []
-        known, seen = set(at.seen), []
+        known, seen, entries = set(at.seen), [], dict[str, _Entry]()
         for index, entry in enumerate(parsed.entries):
-            mark = _mark(entry)
+            mark, key = _mark(entry), _hash(str(entry["id"]))
             seen.append(mark)
+            # An id that stands twice in an answer is judged by what the answer before it had.
+            before = at.entries.get(key)
+            entries[key] = _known(entry, before, now)
             if mark in known:
                 continue
-            # The entry counts as posted when first seen. Its mark covers only the feed's words, so the next fetch gives the same.
-            fields = {"created_at": iso(now), "network": self._settings.network} | entry
+            fields = {"network": self._settings.network} | _since(entry, entries[key], before, now)
             fields["lang"] = entry.get("lang") or self._settings.lang
             try:
                 mentions.append(read_mention(fields, source=self._name, fix_source=True))
@@ -107,6 +119,7 @@ class FeedSource:
             _validator(headers.get("last-modified")),
             None if parsed.warning else body,
             tuple(seen),
+            entries,
             max(dates) if (dates := _dates(parsed)) else at.newest,
         )
         gaps = () if known.intersection(seen) or parsed.warning else _left_the_feed(at, dates)
@@ -155,8 +168,31 @@ def _validator(value: str | None) -> str | None:
     )
 
 
+def _known(entry: Mapping[str, Any], before: _Entry | None, now: datetime) -> _Entry:
+    """What to remember of the entry. One without a date keeps the time at which it was first seen."""
+    words = _hash(repr([entry.get("title"), entry.get("text")]))
+    if entry.get("created_at"):
+        return _Entry(words)
+    return _Entry(words, (before and before.since) or iso(now))
+
+
+def _since(entry: Mapping[str, Any], is_now: _Entry, before: _Entry | None, now: datetime) -> dict[str, Any]:
+    """The entry's fields, with the time of an edit where its words have changed and the feed does not say when. A change of
+    anything else is no edit.
+    """
+    fields: dict[str, Any] = {"created_at": is_now.since, **entry}
+    if before is not None and before.words != is_now.words and not entry.get("edited_at"):
+        # An entry may be dated a little ahead.
+        fields["edited_at"] = max(iso(now), str(fields["created_at"]))
+    return fields
+
+
 def _mark(entry: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(repr(sorted(entry.items())).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return _hash(repr(sorted(entry.items())))
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _shown(fields: Mapping[str, Any]) -> bytes:

@@ -38,6 +38,14 @@ _PLAIN_ENCODING = re.compile(
 _HTML_TYPES = {"text/html", "application/xhtml+xml"}
 
 
+_HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_JSON = re.compile(rb"\s*[{\[]")
+_FEED_TYPES = {"application/rss+xml", "application/atom+xml"}
+# A page that stands where a feed was wanted is known by its beginning.
+BEGINNING = 2000
+NO_FEED = "the answer is no RSS or Atom feed"
+
+
 class Parsed(msgspec.Struct, frozen=True):
     """A feed, read. An entry has the fields of a mention (no `created_at` where it has no date). `warning` names the
     fault of a feed whose entries could be read all the same.
@@ -77,9 +85,21 @@ def parse_feed(data: bytes, content_type: str) -> Parsed:
         trouble = None
     warning = f"broken XML: {trouble}"[:300] if trouble is not None else None
     if not found.get("version") or (not found.entries and warning):
-        raise FetchFailed(warning or "the answer is no RSS or Atom feed")
+        raise FetchFailed(_other_answer(data, found.feed.get("links") or ()) or warning or NO_FEED)
     lang = str(found.feed.get("language") or "")
     return Parsed([_fields(entry, lang) for entry in found.entries[:MAX_ENTRIES]], warning)
+
+
+def _other_answer(data: bytes, links: Sequence[Mapping[str, Any]]) -> str | None:
+    """What these bytes are, where they are plainly a web page or JSON. A page may name its feed."""
+    start = data[:BEGINNING].removeprefix(codecs.BOM_UTF8)
+    if _JSON.match(start):
+        return f"{NO_FEED} but JSON"
+    if not _HTML.match(start):
+        return None
+    named = (str(link.get("href") or "") for link in links if link.get("type") in _FEED_TYPES)
+    feed = next(filter(None, named), None)
+    return f"{NO_FEED} but a web page" + (f"; the page names {feed[:200]} as its feed" if feed else "")
 
 
 def _real_character(reference: re.Match[bytes]) -> bytes:

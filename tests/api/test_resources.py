@@ -280,6 +280,30 @@ def test_tallies_are_summed_in_steps_and_no_data_is_not_zero(world: World) -> No
     assert key.get("/v1/tallies", params={**asked, "tz": "Mars"}).status_code == 422
 
 
+KOMBI = "Lumo kombi yine bozuldu, rezalet bir firma, hiç kimse bakmıyor ve paramı geri istiyorum"
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        ({"query": "kombi lang:tr"}, 1),
+        ({"query": "kombi lang:en"}, 0),
+        ({"query": "kombi", "languages": ["tr"]}, 1),
+        ({"query": "kombi", "languages": ["en"]}, 0),
+    ],
+)
+def test_a_preview_tells_the_language_of_a_sample_as_the_pipeline_does(
+    world: World, asked: dict[str, Any], heard: int
+) -> None:
+    at = world.now - 30 * MINUTES
+    said = {"source": "forum", **mention("a", at, KOMBI, lang="en")}
+    row = {"source": "forum", "id": "a", "created_at": at, "rate": 1.0, "mention": said}
+    with world.scene.store.write() as conn:
+        world.scene.store.insert_new(conn, s.samples, [row])
+    told = world.key(Role.COMMUNITY_MANAGER).post("/v1/monitors/preview", json=asked).json()
+    assert (told["sampled"]["looked_at"], told["sampled"]["matched"]) == (1, heard)
+
+
 def test_a_day_is_the_zones_day_also_when_clocks_change(world: World) -> None:
     asked = {"monitor": "Lumo", "step": "day", "tz": "Europe/Amsterdam"}
     span = {"from": "2031-03-29T12:00:00+01:00", "to": "2031-04-01T00:00:00+02:00"}

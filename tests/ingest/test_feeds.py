@@ -18,7 +18,7 @@ from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import parse_apart, parse_feed
 from tests.ingest.house import NOON, Site
 from tocsin.core.clock import SimulatedClock
-from tocsin.core.mention import Author
+from tocsin.core.mention import Author, whole
 from tocsin.settings import Ingest
 
 RSS = """<?xml version="1.0" encoding="utf-8"?>
@@ -114,6 +114,50 @@ def test_only_what_is_new_or_changed_is_brought_again(site: Site) -> None:
     ]
 
 
+@pytest.mark.parametrize("words", ["Aman", "Durun", "Yok", "Oldu"])
+def test_changed_words_are_an_edit_of_now_so_that_they_are_current(site: Site, words: str) -> None:
+    serve(site, RSS % "")
+    feed, later = source(site), NOON + timedelta(hours=1)
+    first = feed.fetch(None, NOON)
+    serve(site, RSS.replace("Dikkat", words) % "")
+    (edited,) = feed.fetch(first.cursor, later).mentions
+    assert edited.edited_at == later
+    assert edited.version_rank > whole(first.mentions[0]).version_rank
+
+
+def test_a_change_of_anything_but_words_is_no_edit(site: Site) -> None:
+    serve(site, RSS % "")
+    feed = source(site)
+    first = feed.fetch(None, NOON)
+    serve(site, RSS.replace("1.jpg", "2.jpg") % "")
+    (same,) = feed.fetch(first.cursor, NOON + timedelta(hours=1)).mentions
+    assert same.edited_at is None
+
+
+def test_an_entry_without_a_date_keeps_the_time_at_which_it_was_first_seen(site: Site) -> None:
+    feed, times = source(site), [NOON + timedelta(hours=hour) for hour in range(3)]
+    cursor, found = None, []
+    for words, now in zip(("Bir", "Iki", "Uc"), times, strict=True):
+        serve(site, RSS % f"<item><guid>post-2</guid><title>{words}</title></item>")
+        fetched = feed.fetch(cursor, now)
+        cursor, found = fetched.cursor, [*found, fetched.mentions[-1]]
+    assert [(one.created_at, one.edited_at) for one in found] == [
+        (NOON, None),
+        (NOON, times[1]),
+        (NOON, times[2]),
+    ]
+
+
+def test_a_cursor_of_an_earlier_version_is_gone_on_with(site: Site) -> None:
+    serve(site, RSS % "<item><guid>post-2</guid><title>Bir</title></item>")
+    feed = source(site)
+    cursor = dict(feed.fetch(None, NOON).cursor or {})
+    del cursor["entries"]
+    serve(site, RSS % "<item><guid>post-2</guid><title>Bir</title></item><!-- -->")
+    again = feed.fetch(cursor, NOON + timedelta(hours=1))
+    assert (list(again.mentions), "entries" in (again.cursor or {})) == ([], True)
+
+
 def test_a_feed_is_asked_conditionally_and_304_is_an_answer(site: Site) -> None:
     serve(site, RSS % "", etag='"abc"', last_modified="Sun, 01 Mar 2026 11:00:00 GMT")
     feed = source(site)
@@ -180,6 +224,26 @@ def test_broken_xml_gives_what_can_be_read_and_says_so(site: Site) -> None:
 def test_what_is_no_feed_is_said_plainly(site: Site, body: bytes) -> None:
     serve(site, body)
     assert "feed" in str(failure(site)) or "broken XML" in str(failure(site))
+
+
+PAGE = "<!doctype html><html><head>%s</head><body><p>Sign in</p></body></html>"
+LINK = '<link rel="alternate" type="application/rss+xml" href="https://forum.example/rss">'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (PAGE % "", "the answer is no RSS or Atom feed but a web page"),
+        (
+            f"\ufeff\n<!-- c --> {PAGE % LINK}",
+            "the answer is no RSS or Atom feed but a web page; the page names https://forum.example/rss as its feed",
+        ),
+        ('{"version": "https://jsonfeed.org/version/1.1"}', "the answer is no RSS or Atom feed but JSON"),
+    ],
+)
+def test_a_page_or_json_where_a_feed_was_wanted_is_called_so(site: Site, body: str, said: str) -> None:
+    serve(site, body)
+    assert str(failure(site)) == said
 
 
 @pytest.mark.parametrize(
