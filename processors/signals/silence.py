@@ -2,9 +2,10 @@
 
 Window by window, the detector sums the mentions that were due since the last one, by the monitor's own hours. So a night that is
 always quiet adds next to nothing. On a monitor's first day nothing is due, because its hours are not known: it may be quiet every
-night. A silence alerts when more mentions are missing than chance would leave out, and half as many
-again as in the longest silence of the last two weeks, which the monitor is used to. Sources that are not heard make no silence:
-their windows are incomplete, and neither add nor raise anything. A silence is told once, and not again within a day.
+night. Nor is a silence told before somebody spoke in `ENOUGH_HOURS` different hours, because one burst is no rule. A silence
+alerts when more mentions are missing than chance would leave out, and half as many again as in the longest silence of the last
+two weeks, which the monitor is used to. Sources that are not heard make no silence: their windows are incomplete, and neither add
+nor raise anything. A silence is told once, and not again within a day.
 
 `detail`: span_s, complete, threshold, missing (mentions due since the last one), usual (missing in the longest silence of a known
 day), limit (missing at which the score is 3), since (the first empty window, as a time), reason.
@@ -34,32 +35,42 @@ LEAST = 12.0
 BEYOND = 1.5
 # The limit of a new monitor is up to so much higher, halving every two days.
 YOUTH, YOUTH_HALF_LIFE_H = 1.0, 48.0
+# Somebody spoke in so many different hours before a silence is told.
+ENOUGH_HOURS = 6
 # The spread of talk on the steady scale, for the interval that is shown.
 SPREAD = 1.5
 
 
 class SilenceState(msgspec.Struct, frozen=True):
-    """The memory of one monitor: the silence that lasts (`since`, `missing`), the longest of each day, and what was told last."""
+    """The memory of one monitor: the silence that lasts (`since`, `missing`), the longest of each day, and what was told last.
+
+    `hours` counts the different hours in which somebody spoke, up to `ENOUGH_HOURS`; `spoke` is the last of them, in hours since
+    1970.
+    """
 
     first: datetime | None = None
     since: datetime | None = None
     missing: float = 0.0
     longest: Habit = Habit()
     told_at: datetime | None = None
+    # States that were stored before did not count, and keep what they can tell.
+    hours: int = ENOUGH_HOURS
+    spoke: int = 0
 
 
 class SilenceDetector(Beside[SilenceState]):
     """The detector. It needs `due`, which the volume detector gives."""
 
     kind = "silence"
-    version = "silence-2"
+    version = "silence-3"
+    carries = ("silence-2",)
 
     def initial(self) -> SilenceState:
-        return SilenceState()
+        return SilenceState(hours=0)
 
     def judge(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         empty = not window.count
-        learning = learns(state.first, window.start)
+        learning = learns(state.first, window.start) or state.hours < ENOUGH_HOURS
         missing = tidy(state.missing + _due(state, window)) if empty else 0.0
         since = (state.since or window.start) if empty else window.end
         most = habit.most(state.longest, window.start.toordinal())
@@ -96,7 +107,7 @@ class SilenceDetector(Beside[SilenceState]):
             return state
         today = window.start.toordinal()
         if window.count:
-            if state.first is not None and state.since is None and state.longest.today == today:
+            if _teaches_nothing(state, window):
                 return state
             since, missing, ended = None, 0.0, state.missing
         else:
@@ -106,7 +117,10 @@ class SilenceDetector(Beside[SilenceState]):
                 0.0,
             )
             # A limit is `LEAST` or more.
-            if bounded(CLEARLY_OVER * missing / LEAST) >= sensitivity.threshold:
+            if (
+                state.hours >= ENOUGH_HOURS
+                and bounded(CLEARLY_OVER * missing / LEAST) >= sensitivity.threshold
+            ):
                 return None
         return SilenceState(
             state.first or window.start,
@@ -114,17 +128,18 @@ class SilenceDetector(Beside[SilenceState]):
             missing,
             habit.met(state.longest, today, ended),
             state.told_at,
+            *_hours(state, window),
         )
 
     def may_be_over(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        return not window.count and state.missing + _due(state, window) > LEAST / 2
+        missing = state.missing + _due(state, window)
+        return not window.count and state.hours >= ENOUGH_HOURS and missing > LEAST / 2
 
     def learn(self, state: SilenceState, window: WindowCounts, reading: Reading) -> SilenceState:
-        if not window.complete:
+        if not window.complete or (window.count and _teaches_nothing(state, window)):
             return state
         detail, today = reading.detail, window.start.toordinal()
-        if window.count and state.first and state.since is None and state.longest.today == today:
-            return state
+        hours, spoke = _hours(state, window)
         # A silence counts as known once it has ended; one that lasts is not usual yet.
         ended = state.missing if window.count else 0.0
         return SilenceState(
@@ -133,6 +148,8 @@ class SilenceDetector(Beside[SilenceState]):
             missing=detail["missing"],
             longest=habit.met(state.longest, today, ended),
             told_at=window.start if reading.over else state.told_at,
+            hours=hours,
+            spoke=spoke,
         )
 
     def accept(self, state: SilenceState) -> SilenceState:
@@ -171,6 +188,25 @@ def steps(
 def _due(state: SilenceState, window: WindowCounts) -> float:
     """The mentions that this window should have brought."""
     return 0.0 if learns(state.first, window.start) else window.due or 0.0
+
+
+def _hours(state: SilenceState, window: WindowCounts) -> tuple[int, int]:
+    """The different hours in which somebody spoke, and the last of them, after this window."""
+    hour = _hour(window)
+    if not window.count or state.hours >= ENOUGH_HOURS or hour == state.spoke:
+        return state.hours, state.spoke
+    return state.hours + 1, hour
+
+
+def _hour(window: WindowCounts) -> int:
+    return int(window.start.timestamp() // 3600)
+
+
+def _teaches_nothing(state: SilenceState, window: WindowCounts) -> bool:
+    """Whether a window in which somebody speaks leaves the state as it is: it ends no silence, and its day and hour are known."""
+    if state.first is None or state.since is not None or state.longest.today != window.start.toordinal():
+        return False
+    return state.hours >= ENOUGH_HOURS or state.spoke == _hour(window)
 
 
 def _limit(state: SilenceState, start: datetime, most: float) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import msgspec
 import pytest
 
 from processors.signals import silence
+from processors.signals.registry import detectors
 from processors.signals.silence import SilenceDetector, SilenceState
 from processors.signals.types import Reading, WindowCounts
+from processors.signals.volume import Volume
 from tests.contracts.worlds import DAY, FIVE, MONDAY, PROMISE, noisy
 
 DETECTOR = SilenceDetector()
@@ -71,6 +73,52 @@ def test_a_day_of_silence_is_told_once_by_day_with_what_was_due() -> None:
 def test_sources_that_are_not_heard_are_no_silence() -> None:
     _, readings = quiet_from(DAYS * DAY, (DAYS + 2) * DAY, complete=False)
     assert not [one for one in readings if one.over]
+
+
+def bursts(*hours: int, days: int = 4) -> tuple[SilenceState, list[Reading]]:
+    """Forty mentions in forty minutes at each of these hours, and nothing else; due is what the volume expects."""
+    volume, state = Volume(), DETECTOR.initial()
+    known, readings = volume.initial(), []
+    for i in range(days * DAY):
+        window = WindowCounts(MONDAY + i * FIVE, FIVE, 5 if any(0 <= i - 12 * at < 8 for at in hours) else 0)
+        known, _, expected = volume.step(known, window, PROMISE)
+        window = msgspec.structs.replace(window, due=expected)
+        readings.append(DETECTOR.judge(state, window, PROMISE))
+        quiet = DETECTOR.quiet(state, window, PROMISE)
+        assert not readings[-1].over or DETECTOR.may_be_over(state, window, PROMISE)
+        state = DETECTOR.learn(state, window, readings[-1])
+        assert quiet in (None, state)
+    return state, readings
+
+
+@pytest.mark.parametrize("begun", [0, 5])
+def test_one_burst_is_no_rule_so_what_follows_it_is_no_silence(begun: int) -> None:
+    """After it more than twice what a silence needs is due, because nothing else is known."""
+    state, readings = bursts(begun)
+    assert not [one for one in readings if one.over]
+    assert max(one.expected for one in readings) > 20
+    assert (state.hours, readings[-1].state) == (1, "learning")
+
+
+def test_a_silence_is_told_once_talk_came_in_six_different_hours() -> None:
+    few, many = (bursts(*range(hours)) for hours in (5, 6))
+    assert not [one for one in few[1] if one.over]
+    assert [one for one in many[1] if one.over]
+    assert (few[0].hours, many[0].hours) == (5, 6)
+
+
+def test_a_state_of_the_version_before_is_carried_over_and_keeps_what_it_can_tell() -> None:
+    [judged] = [one for one in detectors(UTC) if one.name == "silence"]
+    assert judged.reads("silence-2")
+    assert judged.detector.version == "silence-3"
+    assert not judged.reads("silence-1")
+    state, _ = quiet_from(DAYS * DAY, DAYS * DAY + 100)
+    kept = msgspec.to_builtins(state)
+    del kept["hours"], kept["spoke"]
+    carried = msgspec.convert(kept, SilenceState)
+    window = WindowCounts(MONDAY + (DAYS * DAY + 100) * FIVE, FIVE, 0, due=20.0)
+    assert DETECTOR.judge(carried, window, PROMISE) == DETECTOR.judge(state, window, PROMISE)
+    assert DETECTOR.judge(carried, window, PROMISE).over
 
 
 def test_a_mention_ends_the_silence() -> None:
