@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +16,12 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from ingest.checked import check
 from ingest.source import Bad, BudgetSpent, Source
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Handed, Mention, whole
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.settings import Ingest
 from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 from tocsin.store.source_state import source_states
 
@@ -54,16 +56,18 @@ def try_source(
     now: datetime,
     longest: timedelta = LONGEST,
     keep: Callable[[Mention], bool] | None = None,
+    limits: Ingest | None = None,
 ) -> Trial:
     """Fetch from the beginning until nothing more comes or `longest` is over, and close the source. Raises nothing of its own
     tree: a source that cannot be read gives the reason as `error`, beside what came before. With `keep`, the newest posts are
-    the newest of those.
+    the newest of those. With `limits`, a warning says how many posts ingest would not take for their times.
     """
     newest: list[Mention] = []
     bad: list[Bad] = []
     warnings: list[str] = []
     cursor, count, kept, bad_count, more, error = None, 0, 0, 0, True, None
     by_day: Counter[date] = Counter()
+    refused: Counter[str] = Counter()
     streams = source_kind(source.kind).streams
     ends = time.monotonic() + longest.total_seconds()
     with closing(source):
@@ -80,6 +84,8 @@ def try_source(
                 break
             cursor, more = fetched.cursor, fetched.more
             count += len(fetched.mentions)
+            if limits is not None:
+                refused += check(fetched, "", limits, now).refused
             fits = [one for one in fetched.mentions if keep is None or keep(whole(one))]
             kept += len(fits)
             by_day.update(one.created_at.astimezone(UTC).date() for one in fits)
@@ -91,7 +97,16 @@ def try_source(
                 warnings.append(fetched.warning)
             if streams and not more:
                 time.sleep(PAUSE_S)
+    if limits is not None:
+        warnings = [*_not_taken(refused, count, limits), *warnings]
     return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error, kept, by_day)
+
+
+def _not_taken(refused: Counter[str], count: int, limits: Ingest) -> Iterator[str]:
+    if some := refused["too_old"]:
+        yield f"older than {limits.max_age_days} days and so left out: {some} of {count} posts"
+    if some := refused["in_future"]:
+        yield f"dated more than {limits.max_ahead_minutes} minutes ahead and so refused: {some} of {count} posts"
 
 
 def pushed_posts(conn: Connection, name: str) -> Trial:

@@ -90,7 +90,7 @@ def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:
         queries.refresh(conn)
         pushed = None if asked else pushed_posts(conn, definition.name)
     source = make_source(definition, state.settings.ingest, budget=state.budget, queries=queries)
-    trial = pushed or try_source(source, state.now(), LONGEST_TRIAL)
+    trial = pushed or try_source(source, state.now(), LONGEST_TRIAL, limits=state.settings.ingest)
     unread = [f"cannot read {one.position}: {one_line(str(one.error), 200)}" for one in trial.bad]
     return {
         "asked": asked,

@@ -5,8 +5,9 @@ The doctor runs the auditor's checks, and more that help a person.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -29,6 +30,7 @@ from tocsin.definitions.models import (
     SourceDef,
 )
 from tocsin.definitions.repository import listed
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import disk_trouble
 from tocsin.health.report import in_words, part_rows, troubled_sources
 from tocsin.health.roles import PARTS, is_gone
@@ -179,12 +181,31 @@ def _definitions(conn: Connection, lacks: NotReady) -> Iterator[Observation]:
         yield Observation("ok", "no source is asked for mentions; what was pushed is heard")
     else:
         yield Observation("ok", f"sources that are switched on: {len(sources)}")
+    for names in _twins(sources):
+        yield Observation(
+            "note",
+            f"sources {', '.join(names)} read the same: each of its posts is counted once for each of them",
+            "switch all but one off, on the page or with: tocsin apply FILE",
+        )
     for name in sorted({one.policy for one in monitors} - policies):
         yield Observation(
             "note",
             f"policy {name!r} is not defined",
             "its monitors page every community manager, else the admins",
         )
+
+
+def _twins(sources: Sequence[SourceDef]) -> Iterator[Sequence[str]]:
+    """The names of sources with the same kind and settings, where Tocsin asks them. A mention is one of its source, however
+    often that is asked.
+    """
+    alike = dict[str, list[str]]()
+    for one in sources:
+        if source_kind(one.kind).asked:
+            asked = {name: value for name, value in one.settings.items() if name != "interval_s"}
+            settings = json.dumps(asked, sort_keys=True, default=str)
+            alike.setdefault(f"{one.kind} {settings}", []).append(one.name)
+    return (sorted(names) for names in alike.values() if len(names) > 1)
 
 
 def _running(conn: Connection, now: datetime) -> Iterator[Observation]:

@@ -64,7 +64,7 @@ def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Seque
     """
     if not source_kind(source.kind).asked:
         return _pushed(runtime, name, say)
-    trial = try_source(source, runtime.clock.now())
+    trial = try_source(source, runtime.clock.now(), limits=runtime.settings.ingest)
     for one in trial.bad:
         say(f"cannot read {one.position}: {one_line(str(one.error), 200)}")
     for warning in trial.warnings:

@@ -338,6 +338,10 @@ def test_an_answer_that_was_not_as_it_should_be_is_said_of_a_source_that_is_hear
         ("fails for 9 min: X answered 403: <b>no</b>", "faalt al 9 min: X antwoordde 403: &lt;b&gt;no&lt;/b&gt;"),
         ("the feed cannot be fetched: its certificate does not hold: certificate has expired",
          "the feed kan niet worden opgehaald: zijn certificaat klopt niet: certificate has expired"),
+        ("the answer is no RSS or Atom feed but a web page; the page names /rss as its feed",
+         "het antwoord is geen RSS- of Atom-feed maar een webpagina; de pagina noemt /rss als haar feed"),
+        ("older than 90 days and so left out: 3 of 12 posts",
+         "ouder dan 90 dagen en dus weggelaten: 3 van 12 berichten"),
         ("because <i>", '<span lang="en">because &lt;i&gt;</span>'),
     ],
 )  # fmt: skip

@@ -55,6 +55,12 @@ PATTERNS: Final = (
     "the cursor is too old: Wikimedia keeps {n} days",
     "the cursor is too old: the instance keeps {n} hours",
     "more was posted than the feed holds",
+    "the answer is no RSS or Atom feed but a web page; the page names {path} as its feed",
+    "the answer is no RSS or Atom feed but a web page",
+    "the answer is no RSS or Atom feed but JSON",
+    "the answer is no RSS or Atom feed",
+    "older than {n} days and so left out: {some} of {all} posts",
+    "dated more than {n} minutes ahead and so refused: {some} of {all} posts",
     "it shows more pages than are read",
     "the forum shows an empty page before what was heard last",
     "more posts of one second than the index shows",
@@ -75,7 +81,7 @@ PATTERNS: Final = (
 
 _PLACES: Final = {
     "code": r"\d{3}(?: [A-Z][A-Za-z' -]*)?",
-    "n": r"[\d,]+",
+    **dict.fromkeys(("n", "some", "all"), r"[\d,]+"),
     "seconds": r"[\d.]+",
     "country": r"\w+",
 }

@@ -73,6 +73,23 @@ def test_a_part_is_said_to_have_spoken_and_not_to_run_since_it_may_have_died_a_m
     assert "sources that are switched on: 1" in said, "nobody asks a source that others push to"
 
 
+def test_two_sources_that_read_the_same_are_named_since_their_posts_count_twice(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "store.db")
+    with store.write() as conn:
+        for name, kind, settings in (
+            ("press", "feed", {"url": "https://news.example/rss", "lang": "nl"}),
+            ("news", "feed", {"lang": "nl", "url": "https://news.example/rss", "interval_s": 60}),
+            ("blog", "feed", {"url": "https://blog.example/rss"}),
+            ("shop", "push", {}),
+            ("till", "push", {}),
+        ):
+            made = SourceDef.model_validate({"name": name, "kind": kind, **settings})
+            save(conn, made, now=SystemClock().now(), actor="ada")
+    store.close()
+    said = [one.text for one in observations(None, tmp_path, None, None) if "read the same" in one.text]
+    assert said == ["sources news, press read the same: each of its posts is counted once for each of them"]
+
+
 def test_a_damaged_file_is_found_before_its_page_is_read(tmp_path: Path) -> None:
     store = store_at(tmp_path / "store.db")
     with store.write() as conn:

@@ -16,6 +16,7 @@ from tests.contracts.loopback import Loopback, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.ingest.house import House, line
 from tests.ingest.networks import NETWORKS
+from tocsin.core.clock import SystemClock
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.text import one_line
 from tocsin.definitions.source_kinds import SOURCE_KINDS
@@ -50,6 +51,18 @@ def test_the_newest_five_posts_are_shown_and_nothing_is_stored(house: House, com
     assert "10 posts read, 1 could not be read" in result.stderr
     assert result.exit_code == 0
     assert house.worker().collect_once() == 10
+
+
+def test_posts_that_would_not_be_taken_for_their_times_are_said(house: House, command: Command) -> None:
+    path = house.folder / "a.jsonl"
+    now = SystemClock().now().isoformat()
+    path.write_bytes(
+        line("a", at=now) + line("b", at="2020-01-01T00:00:00Z") + line("c", at="2099-01-01T00:00:00Z")
+    )
+    house.define("forum", "file", path=str(path))
+    result = command("test", "forum")
+    assert "warning: older than 90 days and so left out: 1 of 3 posts" in result.stderr
+    assert "warning: dated more than 10 minutes ahead and so refused: 1 of 3 posts" in result.stderr
 
 
 def test_a_source_that_cannot_be_read_ends_with_1(house: House, command: Command) -> None:
