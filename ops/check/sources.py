@@ -10,6 +10,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from api.pages.source_fields import fields_of
+from ingest.kinds import KINDS
 from ingest.looking import NetworkAnswer
 from ingest.source import FetchFailed, Source
 from ingest.trial import pushed_posts, try_source
@@ -82,11 +84,14 @@ def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Seque
 def undefined(kind: str, settings: Sequence[str]) -> SourceDef:
     """The definition of a source that nobody has saved, from settings NAME=VALUE. Raises `WrongInput`."""
     given: dict[str, Any] = {}
+    known = fields_of(KINDS[kind][0]) if kind in KINDS else ()
+    lists = {one.name for one in known if one.widget == "lines"}
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise WrongInput(f"--set {one_line(text, 80)!r} is no NAME=VALUE")
-        given[key] = _value(value)
+        found = _value(value)
+        given[key] = _parts(found) if key in lists and isinstance(found, str) else found
     try:
         return SourceDef.model_validate({"name": kind, "kind": kind} | given)
     except ValidationError as error:
@@ -100,6 +105,13 @@ def _value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return found if found is None or isinstance(found, bool | list | dict) else text
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a list that is written with commas, also in brackets whose quotation marks a shell has taken."""
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    return [part for one in text.split(",") if (part := one.strip().strip("\"'"))]
 
 
 def in_a_line(mention: Mention) -> str:

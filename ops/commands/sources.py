@@ -78,7 +78,8 @@ def show_newest(
     name: Annotated[str | None, typer.Argument(help="A source that is defined.")] = None,
     kind: Annotated[str | None, typer.Option(help="Or a kind, for a source that is not defined yet.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of that kind, NAME=VALUE; VALUE may be JSON.")
+        list[str] | None,
+        typer.Option("--set", help="A setting of that kind, NAME=VALUE; a list is written A,B, or as JSON."),
     ] = None,
     config: Config = None,
     data: Data = None,

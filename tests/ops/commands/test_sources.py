@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ingest.looking import NetworkAnswer
-from ops.check.sources import looked
+from ops.check.sources import looked, undefined
 from ops.commands import sources
 from tests.contracts.loopback import Loopback, posts
 from tests.contracts.loopback import loopback as loopback
@@ -116,6 +116,15 @@ def test_a_source_that_is_not_defined_is_tried_by_its_kind(
         ("--kind", "feed"),
     ):
         assert isinstance(command("test", *wrong).exception, WrongInput)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["a.example,b.example", " a.example, b.example,", '["a.example", "b.example"]', "[a.example, b.example]"],
+)
+def test_a_list_is_written_with_commas_or_as_json(written: str) -> None:
+    made = undefined("mastodon", [f"instances={written}", "token=env:A,B"])
+    assert made.settings == {"instances": ["a.example", "b.example"], "token": "env:A,B"}
 
 
 def test_a_look_says_how_many_match_on_which_days_and_why_none_came() -> None:
