@@ -6,39 +6,48 @@ It wraps the route itself (`install_guard`), so nothing of a request is read or 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.callers import credential_of
 from api.auth.principal import Principal
-from api.auth.rules import RULES, AccessRule
+from api.auth.rules import RULES, AccessRule, not_for
 from api.auth.sessions import csrf_matches
-from api.problems import Problem
+from api.placed import PREFIX
+from api.problems import Problem, field_error
 from api.state import AppState, state_of
 from tocsin.core.errors import StoreUnavailable
-from tocsin.core.sentences import Sentence, listed, spoken
+from tocsin.core.sentences import Sentence
+from tocsin.definitions.references import closest
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 256 * 1024
 MAX_FORM_FIELDS = 200
+LONGEST_NAME = 100
 
 
 class Guard:
     """Passes a request on to `app` if `rules` (by method) allows its caller, and puts the principal into the request's state.
 
-    `path` is the route's template. Each open route has a rate of its own, so that one does not use up the others'.
+    `path` is the route's template. Each open route has a rate of its own, so that one does not use up the others'. `takes` says
+    which query parameters the route has; None: any.
     """
 
-    def __init__(self, app: ASGIApp, rules: Mapping[str, AccessRule], path: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, rules: Mapping[str, AccessRule], path: str = "", takes: Dependant | None = None
+    ) -> None:
         self.app = app
         self.rules = rules
         self.path = path
+        self.takes = takes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,6 +66,9 @@ class Guard:
             receive = await _check_origin_and_form(request, receive, principal, state, rule)
         if not allows(rule, principal, request):
             raise _refusal(rule, principal)
+        # Programs that read a feed or call a webhook may add parameters of their own to its address.
+        if self.takes is not None and scope["query_string"] and rule.anonymous != "allowed":
+            _check_parameters(request, self.takes)
         if not _is_read(rule, scope["method"]):
             await self.app(scope, receive, send)
             return
@@ -83,7 +95,8 @@ def install_guard(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RU
         mine = type(route).__new__(type(route))
         vars(mine).update(vars(route))
         found = {m: rules[m, mine.path] for m in methods_of(mine) if (m, mine.path) in rules}
-        mine.app = Guard(mine.app, found, mine.path)
+        takes = mine.dependant if isinstance(mine, APIRoute) and mine.path.startswith(f"/{PREFIX}/") else None
+        mine.app = Guard(mine.app, found, mine.path, takes)
         guarded.append(mine)
     app.router.routes[:] = guarded
 
@@ -169,6 +182,28 @@ def _limit_rate(state: AppState, principal: Principal | None, request: Request, 
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
+def _check_parameters(request: Request, takes: Dependant) -> None:
+    """Refuse a query parameter that the route does not have: a mistyped filter would list everything."""
+    known = set(_parameters(takes))
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is None:
+        return
+    name = repr(unknown[:LONGEST_NAME])
+    said = (
+        Sentence("there is no query parameter {name}{known}", name=name, known=closest(unknown, known))
+        if known
+        else Sentence("there is no query parameter {name}; this address takes none", name=name)
+    )
+    raise Problem(422, "wrong-input", said, errors=[field_error(unknown[:LONGEST_NAME], said)])
+
+
+def _parameters(takes: Dependant) -> Iterator[str]:
+    """The names of the query parameters of a route and of what it depends on."""
+    yield from (one.alias for one in takes.query_params)
+    for part in takes.dependencies:
+        yield from _parameters(part)
+
+
 async def _check_origin_and_form(
     request: Request, receive: Receive, principal: Principal | None, state: AppState, rule: AccessRule
 ) -> Receive:
@@ -239,12 +274,5 @@ def _refusal(rule: AccessRule, principal: Principal | None) -> Problem:
         )
         return Problem(401, "unknown-caller", detail, headers=challenge)
     if principal.role not in rule.roles:
-        may = listed([spoken(one) for one in sorted(rule.roles)])
-        return Problem(
-            403,
-            "not-allowed",
-            Sentence(
-                "the role {role} may not do this; who may: {may}", role=spoken(principal.role.value), may=may
-            ),
-        )
+        return Problem(403, "not-allowed", not_for(principal.role, rule))
     return Problem(403, "not-allowed", Sentence("this key lacks the scope {scope}", scope=repr(rule.scope)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.definitions.models import Role
 
 # The parts of the API that a key may be limited to.
@@ -36,6 +37,12 @@ class AccessRule:
     roles: frozenset[Role] = frozenset()
     scope: str = "read"
     anonymous: Literal["refused", "allowed", "loopback"] = "refused"
+
+
+def not_for(role: Role, rule: AccessRule) -> Sentence:
+    """The refusal of what this role may not do."""
+    may = listed([spoken(one) for one in sorted(rule.roles)])
+    return Sentence("the role {role} may not do this; who may: {may}", role=spoken(role.value), may=may)
 
 
 V, CM, PR, LEGAL, ADMIN = Role.VIEWER, Role.COMMUNITY_MANAGER, Role.PR, Role.LEGAL, Role.ADMIN

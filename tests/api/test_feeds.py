@@ -90,6 +90,14 @@ def test_a_calendar_says_who_the_schedule_says_at_each_moment() -> None:
     ]
 
 
+def test_parameters_that_others_add_to_the_address_of_a_feed_or_a_page_are_left_alone(
+    night: SeededApp,
+) -> None:
+    client = visitor(night)
+    assert client.get(f"/v1/feeds/{token_of(night, 'feed')}/alerts.atom?nocache=7").status_code == 200
+    assert client.get(f"/wall/{token_of(night, 'wall')}?nocache=7").status_code == 200
+
+
 def test_alerts_and_who_is_on_call_are_read_by_a_token_until_it_is_revoked(night: SeededApp) -> None:
     token, client = token_of(night, "feed"), visitor(night)
     with night.store.write() as conn:

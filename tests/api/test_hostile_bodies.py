@@ -261,11 +261,11 @@ class Walk:
         """Every list, each of the first things in it, and every page of the browser that cannot be read."""
         found, routes = [], self.world.description["paths"]
         for route in (one for one, methods in routes.items() if "get" in methods and "{" not in one):
-            if route in NO_LISTS or any(
-                one.get("required") for one in routes[route]["get"].get("parameters", ())
-            ):
+            takes = routes[route]["get"].get("parameters", ())
+            if route in NO_LISTS or any(one.get("required") for one in takes):
                 continue
-            answer = self.browser.get(f"{route}?limit=500")
+            whole = "?limit=500" if any(one["name"] == "limit" for one in takes) else ""
+            answer = self.browser.get(f"{route}{whole}")
             items = answer.json()
             items = items.get("items", ()) if isinstance(items, dict) else items
             paths = (
