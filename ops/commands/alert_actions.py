@@ -50,7 +50,7 @@ def acknowledge(
     """Acknowledge an alert: somebody has it, and no more pages are sent about it."""
     from alerts import actions
 
-    alert = _act(person, lambda turn: actions.acknowledge(turn, alert_id), data, store, config)
+    alert = _act("acknowledge", person, lambda turn: actions.acknowledge(turn, alert_id), data, store, config)
     print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
 
 
@@ -67,7 +67,9 @@ def give_verdict(
     """Say what an alert was. Verdicts make each signal's shown precision, and two of a kind a proposal."""
     from alerts import actions
 
-    alert = _act(person, lambda turn: actions.give_verdict(turn, alert_id, verdict), data, store, config)
+    alert = _act(
+        "verdict", person, lambda turn: actions.give_verdict(turn, alert_id, verdict), data, store, config
+    )
     print(f"{alert.id}: {verdict}")
 
 
@@ -86,7 +88,16 @@ def dismiss(
     """Dismiss an alert: nothing needs to be done. It stays dismissed while its story lasts, unless that gets worse."""
     from alerts import actions
 
-    _tell(_act(person, lambda turn: actions.dismiss(turn, alert_id, reason, words), data, store, config))
+    _tell(
+        _act(
+            "dismiss",
+            person,
+            lambda turn: actions.dismiss(turn, alert_id, reason, words),
+            data,
+            store,
+            config,
+        )
+    )
 
 
 def snooze(
@@ -103,7 +114,9 @@ def snooze(
     from alerts import actions
 
     length = timedelta(minutes=minutes)
-    alert = _act(person, lambda turn: actions.snooze(turn, alert_id, turn.now + length), data, store, config)
+    alert = _act(
+        "snooze", person, lambda turn: actions.snooze(turn, alert_id, turn.now + length), data, store, config
+    )
     print(f"{alert.id} is {alert.status} until {alert.snoozed_until:%Y-%m-%d %H:%MZ}")
 
 
@@ -119,7 +132,16 @@ def escalate(
     """Hand an alert to PR, Legal or both: an escalation with clocks by severity, and a page to the first of each team."""
     from alerts import actions
 
-    _tell(_act(person, lambda turn: actions.escalate(turn, alert_id, team, reason), data, store, config))
+    _tell(
+        _act(
+            "escalate",
+            person,
+            lambda turn: actions.escalate(turn, alert_id, team, reason),
+            data,
+            store,
+            config,
+        )
+    )
 
 
 def set_severity(
@@ -135,7 +157,12 @@ def set_severity(
     from alerts import actions
 
     alert = _act(
-        person, lambda turn: actions.set_severity(turn, alert_id, severity, reason), data, store, config
+        "severity",
+        person,
+        lambda turn: actions.set_severity(turn, alert_id, severity, reason),
+        data,
+        store,
+        config,
     )
     print(f"{alert.id} is SEV{alert.severity}, {alert.status}")
 
@@ -151,7 +178,7 @@ def merge(
     """Merge an alert into another that tells the same story. It pages nobody by itself any more."""
     from alerts import actions
 
-    alert = _act(person, lambda turn: actions.merge(turn, alert_id, into), data, store, config)
+    alert = _act("merge", person, lambda turn: actions.merge(turn, alert_id, into), data, store, config)
     print(f"{alert.id} is {alert.status} into {alert.merged_into}")
 
 
@@ -166,7 +193,7 @@ def note(
     """Write a note into the record of an alert. Nothing else changes."""
     from alerts import actions
 
-    alert = _act(person, lambda turn: actions.note(turn, alert_id, text), data, store, config)
+    alert = _act("note", person, lambda turn: actions.note(turn, alert_id, text), data, store, config)
     print(f"{alert.id}: the note is on record")
 
 
@@ -186,7 +213,14 @@ def resolve(
     from alerts import actions
 
     _tell(
-        _act(person, lambda turn: actions.resolve(turn, alert_id, reason, None, verdict), data, store, config)
+        _act(
+            "resolve",
+            person,
+            lambda turn: actions.resolve(turn, alert_id, reason, None, verdict),
+            data,
+            store,
+            config,
+        )
     )
 
 
@@ -201,22 +235,29 @@ def reopen(
     """Reopen an alert: it is not over after all, and fires again from the first step of its policy."""
     from alerts import actions
 
-    _tell(_act(person, lambda turn: actions.reopen(turn, alert_id, reason), data, store, config))
+    _tell(_act("reopen", person, lambda turn: actions.reopen(turn, alert_id, reason), data, store, config))
 
 
 def _act(
+    action: str,
     person: str | None,
     decide: Callable[[Turn], Any],
     data: Data,
     store: StoreUrl,
     config: Config,
 ) -> Alert:
-    """What a person, or whoever sits here, does with an alert. Returns the alert as it is afterwards."""
+    """What a person, or whoever sits here, does with an alert. Returns the alert as it is afterwards.
+
+    `action` is the last word of its route. A person may do here what their role may do there.
+    """
     from alerts.actor import Actor
     from alerts.apply import act
     from alerts.turn import Turns
+    from api.auth.rules import RULES, not_for
     from ops.runtime import open_runtime
     from tocsin.access.links import page_address
+    from tocsin.access.signin import active_person
+    from tocsin.core.errors import NotAllowed
     from tocsin.definitions.models import Person, Role
     from tocsin.definitions.repository import find
 
@@ -224,7 +265,10 @@ def _act(
         if person is None:
             actor = Actor("command-line", user_here(), Role.ADMIN)
         else:
-            one = find(conn, Person, person)
+            one = active_person(find(conn, Person, person))
+            rule = RULES["POST", f"/v1/alerts/{{id}}/{action}"]
+            if one.value.role not in rule.roles:
+                raise NotAllowed(f"{one.name}: {not_for(one.value.role, rule)}")
             actor = Actor(one.id, one.name, one.value.role)
         turns = Turns(runtime.store, page_address(runtime.settings))
         return act(turns.begin(conn, runtime.clock.now(), actor), decide)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import typer
+from click.testing import Result
 from sqlalchemy import Connection, event, select
 from typer.testing import CliRunner
 
@@ -25,7 +26,7 @@ from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, Scene
 from tests.stores import at_store
 from tocsin.core.clock import SystemClock
-from tocsin.core.errors import Conflict, StoreUnavailable
+from tocsin.core.errors import Conflict, NotAllowed, StoreUnavailable
 from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.settings import Settings
@@ -205,6 +206,30 @@ def test_the_command_line_does_with_an_alert_what_the_page_does(scene: Scene, tm
         "ada reopened",
     ):
         assert f"Z {line}" in shown, line
+
+
+def test_a_person_does_on_the_command_line_what_their_role_may_do(scene: Scene, tmp_path: Path) -> None:
+    scene.signal("over", **ESCALATE)
+    scene.step()
+    alert = scene.alert().id
+    for one in (("vic", Role.VIEWER, True), ("lea", Role.LEGAL, True), ("gone", Role.ADMIN, False)):
+        scene.define(Person(name=one[0], role=one[1], active=one[2]))
+    app = typer.Typer()
+    command.register(app)
+
+    def run(*arguments: str) -> Result:
+        typed = ["alerts", *arguments, "--data", str(tmp_path)]
+        return CliRunner().invoke(app, typed, env=at_store(tmp_path / "store.db"))
+
+    refused = run("ack", alert, "--as", "vic").exception
+    assert isinstance(refused, NotAllowed)
+    assert (
+        str(refused) == "vic: the role viewer may not do this; who may: admin, community_manager, legal, pr"
+    )
+    assert isinstance(run("dismiss", alert, "noise", "--as", "lea").exception, NotAllowed)
+    assert "gone is not active" in str(run("ack", alert, "--as", "gone").exception)
+    assert scene.alert().status == "firing"
+    assert run("ack", alert, "--as", "lea").exit_code == 0
 
 
 def test_what_is_usual_is_not_made_up_while_it_is_not_known(scene: Scene, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def person_to_sign_in(conn: Connection, name: str | None, now: datetime) -> Defi
     Where nobody is defined yet, a new admin is made. Raises `NotFound` and `WrongInput` with the known names.
     """
     if name is not None:
-        return _active(find(conn, Person, name))
+        return active_person(find(conn, Person, name))
     everybody = listed(conn, Person)
     if not everybody:
         return save(conn, Person(name="admin", role=Role.ADMIN), now=now, actor=ACTOR)
@@ -33,7 +33,8 @@ def person_to_sign_in(conn: Connection, name: str | None, now: datetime) -> Defi
     raise WrongInput(f"who signs in? Choose with --person: {names}")
 
 
-def _active(one: Defined[Person]) -> Defined[Person]:
+def active_person(one: Defined[Person]) -> Defined[Person]:
+    """The person, if active. Raises `WrongInput` with what makes them so."""
     if not one.value.active:
         raise WrongInput(
             f"{one.name} is not active; activate with: tocsin user create {one.name!r} --role {one.value.role.value}"
