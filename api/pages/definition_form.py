@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from api import defining
+from api.auth.rules import RULES
 from api.pages.flash import flash_of
 from api.pages.formatting import Formatter
 from api.pages.history import history_address
@@ -29,7 +30,7 @@ from api.pages.two_edits import TwoEdits, as_chosen, as_read, asked_again, two_e
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, WrongInput
 from tocsin.core.sentences import Sentence
-from tocsin.definitions.models import Definition, Role
+from tocsin.definitions.models import Definition, Person, Role
 from tocsin.definitions.references import WrongReference
 from tocsin.definitions.repository import Defined, ended, find, kind_of, listed, names
 
@@ -73,6 +74,8 @@ class Look:
     monitors: Sequence[str]
     zone: ZoneInfo
     now: datetime
+    # The names of those who can be on call: they are active, and may acknowledge.
+    answering: Sequence[str] = ()
 
     @property
     def targets(self) -> list[str]:
@@ -169,7 +172,9 @@ def look_of(ctx: PageContext, conn: Connection) -> Look:
     people, schedules, monitors = (
         list(names(conn, one).values()) for one in ("person", "schedule", "monitor")
     )
-    return Look(people, schedules, monitors, ctx.fmt.zone, ctx.fmt.now)
+    roles = RULES["POST", "/v1/alerts/{id}/acknowledge"].roles
+    answering = [one.name for one in listed(conn, Person) if one.value.active and one.value.role in roles]
+    return Look(people, schedules, monitors, ctx.fmt.zone, ctx.fmt.now, answering)
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime | None:

@@ -340,7 +340,7 @@ def hand_over(request: Request, id: str) -> Response:
         starts_at, ends_at = (moment_of(typed.get(name, ""), look.zone) for name in ("from", "until"))
         person = typed.get("person", "")
         right = (
-            person in look.people and starts_at is not None and ends_at is not None and ends_at > starts_at
+            person in look.answering and starts_at is not None and ends_at is not None and ends_at > starts_at
         )
         if right and starts_at and ends_at:
             turn = Override(person=person, starts_at=starts_at, ends_at=ends_at)

@@ -237,6 +237,9 @@ def test_who_is_on_call_now_and_next_is_seen_and_a_night_is_handed_over(night: S
     turn = {"csrf": token[1], "person": "Ada Yılmaz", "from": "2026-11-22T03:00", "until": "2026-11-22T09:00"}
     assert ada.post(f"/schedules/{desk}/handover", data=turn).headers["location"].endswith("handed")
     assert "On call now: Ada Yılmaz" in words(page(ada, "/schedules"))
+    viewer = "Vic Viewer"
+    assert f"<option>{viewer}" not in page(ada, "/schedules")
+    assert ada.post(f"/schedules/{desk}/handover", data=turn | {"person": viewer}).status_code == 422
     refused = ada.post(f"/schedules/{desk}/handover", data=turn | {"person": "Elif", "until": ""})
     assert refused.status_code == 422 and 'id="fault-handover"' in refused.text
     assert 'value="2026-11-22T03:00"' in refused.text and "<option selected>Elif" in refused.text
