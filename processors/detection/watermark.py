@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, or_, select
 
@@ -18,8 +17,7 @@ from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.gaps import gaps_since
-from tocsin.health.report import troubled_sources
-from tocsin.health.sources import COMPONENT_PREFIX
+from tocsin.health.report import told_of_source, troubled_sources
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
 from tocsin.store.source_state import last_success
@@ -161,10 +159,4 @@ def _unheard(conn: Connection, now: datetime) -> list[Span]:
 
 def _missing(conn: Connection) -> list[str]:
     """The sources that fail, are blind or were never heard, in words."""
-    return [_in_words(row) for row in troubled_sources(conn)]
-
-
-def _in_words(row: Any) -> str:
-    name = row.component.removeprefix(COMPONENT_PREFIX)
-    heard = row.detail.get("heard", True) if isinstance(row.detail, dict) else True
-    return f"{name} is {row.state}" if heard or row.state == "blind" else f"{name} was never heard"
+    return [told_of_source(row) for row in troubled_sources(conn)]

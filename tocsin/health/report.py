@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete
 from tocsin.core.clock import passed
 from tocsin.core.loop import WorkerLoop
 from tocsin.health.roles import GONE_AFTER, PARTS
-from tocsin.health.sources import COMPONENT_PREFIX
+from tocsin.health.sources import COMPONENT_PREFIX, component_of
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.source_state import names_heard
 
 EVERY = timedelta(seconds=10)
 
@@ -60,8 +61,24 @@ def source_rows(conn: Connection) -> dict[str, Row[Any]]:
 
 
 def troubled_sources(conn: Connection) -> Sequence[Row[Any]]:
-    """The reports on sources that do not say `ok`, in the order of the names."""
-    return conn.execute(_TROUBLED_SOURCES).all()
+    """The reports on sources that do not say `ok`, in the order of the names. One that says that nothing has come yet is left out
+    as soon as something has: reports are older than what was pushed a moment ago.
+    """
+    found = conn.execute(_TROUBLED_SOURCES).all()
+    if all(_was_heard(row) for row in found):
+        return found
+    heard = {component_of(name) for name in names_heard(conn)}
+    return [row for row in found if _was_heard(row) or row.component not in heard]
+
+
+def told_of_source(row: Row[Any]) -> str:
+    """A report on a source that does not say `ok`, in words for the evidence of an alert."""
+    name = row.component.removeprefix(COMPONENT_PREFIX)
+    return f"{name} is {row.state}" if _was_heard(row) or row.state == "blind" else f"{name} was never heard"
+
+
+def _was_heard(row: Row[Any]) -> bool:
+    return bool(row.detail.get("heard", True)) if isinstance(row.detail, dict) else True
 
 
 def forget_sources(conn: Connection, but: Collection[str]) -> dict[str, str]:

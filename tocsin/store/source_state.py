@@ -49,6 +49,12 @@ def last_success(conn: Connection, names: Sequence[str]) -> datetime | None:
     return found
 
 
+def names_heard(conn: Connection) -> Sequence[str]:
+    """The sources that ever brought a mention."""
+    st = s.source_state.c
+    return conn.execute(select(st.name).where(st.last_event_at.is_not(None))).scalars().all()
+
+
 def count_received(
     conn: Connection,
     source: str,

@@ -26,11 +26,13 @@ from tocsin.core.clock import MINUTE, SimulatedClock, minute_of
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor, SourceDef
+from tocsin.health.sources import component_of
 from tocsin.settings import Settings
 from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import advance, take_over
 from tocsin.store.port import Store
+from tocsin.store.source_state import count_received
 from tocsin.stream.port import MENTIONS, Record
 from tocsin.stream.sqlite import SqliteStream
 
@@ -343,6 +345,20 @@ def test_while_every_source_fails_nothing_is_heard(store: Store) -> None:
         mark = watermark(conn, "c", MENTIONS, BURST, GRACE, timedelta(minutes=10))
     assert not mark.coverage.complete(BURST - timedelta(minutes=30), BURST)
     assert mark.coverage.missing == ["feed is blind"]
+
+
+def test_a_source_that_has_just_brought_its_first_mentions_is_not_called_never_heard(store: Store) -> None:
+    """Reports on sources are some seconds old. What an alert is raised by was heard."""
+    long = "a forum with a very long name " * 6
+    said = {"at": BURST, "state": "degraded", "detail": {"heard": False}}
+    with store.write() as conn:
+        for name in ("shop", "wall", long):
+            store.put(conn, s.health, [{"component": component_of(name), **said}])
+        take_barrier(conn, "c", MENTIONS, BURST, {}, BURST)
+        for name in ("shop", long):
+            count_received(conn, name, now=BURST, received=1, rejected=0, posted=(BURST, BURST))
+        mark = watermark(conn, "c", MENTIONS, BURST, GRACE, timedelta(minutes=10))
+    assert mark.coverage.missing == ["wall was never heard"]
 
 
 @pytest.mark.slow("judges days of windows")
