@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from processors.detection.windows import WINDOW_MINUTES
-from processors.storing.tally_sums import heard_in, labels_in, values_in
+from processors.storing.tally_sums import HeardMentions, heard_in, labels_in, values_in
 from tocsin.core.clock import minute_of
 
 
@@ -16,14 +16,15 @@ def window_number(at: datetime) -> int:
     return minute_of(at) // WINDOW_MINUTES
 
 
-def mentions_by_window(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
+def mentions_by_window(conn: Connection, now: datetime) -> dict[str, dict[int, HeardMentions]]:
     """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids and the number of their window."""
     return heard_in(conn, _last_hour(now), WINDOW_MINUTES)
 
 
 def mentions_last_hour(conn: Connection, now: datetime) -> dict[str, int]:
     """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids."""
-    return {monitor: sum(windows.values()) for monitor, windows in mentions_by_window(conn, now).items()}
+    found = mentions_by_window(conn, now)
+    return {monitor: sum(one.count for one in windows.values()) for monitor, windows in found.items()}
 
 
 def labels_last_hour(conn: Connection, now: datetime) -> dict[str, dict[str, int]]:

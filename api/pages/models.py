@@ -66,15 +66,11 @@ class Day:
     negative: int
     scored: int
 
-    @property
-    def negative_share(self) -> float | None:
-        return self.negative / self.scored if self.scored else None
-
 
 @dataclass(frozen=True, slots=True)
 class MonitorRow:
     """A monitor in a list. `state` is warm, learning, waiting (nothing heard yet) or off. `mentions` are those of 24 hours: of
-    the closed windows of its day, and of what came since.
+    the closed windows of its day, and of what came since; `negative_share` is that of the scored ones among them.
     """
 
     id: str
@@ -84,6 +80,7 @@ class MonitorRow:
     state: str
     day: Day
     mentions: int
+    negative_share: float | None
     last_hour: int
     observed: float | None
     expected: float | None
@@ -226,8 +223,11 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
     rows = []
     for m in monitors:
         reading = latest.get(m.id)
-        late = hour.get(m.id, {})
+        late, day = hour.get(m.id, {}), days[m.id]
         closed = window_number(reading.window_start) if reading is not None else -1
+        since = [heard for window, heard in late.items() if window > closed]
+        scored = day.scored + sum(heard.scored for heard in since)
+        negative = day.negative + sum(heard.negative for heard in since)
         state = _state(
             m.body.get("enabled", True), reading.state if reading is not None else None, bool(late)
         )
@@ -238,9 +238,10 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
                 query=m.body.get("query", ""),
                 policy=m.body.get("policy", ""),
                 state=state,
-                day=days[m.id],
-                mentions=days[m.id].count + sum(n for window, n in late.items() if window > closed),
-                last_hour=sum(late.values()),
+                day=day,
+                mentions=day.count + sum(heard.count for heard in since),
+                negative_share=negative / scored if scored else None,
+                last_hour=sum(heard.count for heard in late.values()),
                 observed=reading.observed if reading is not None else None,
                 expected=reading.expected if reading is not None else None,
                 alerts=tuple(sorted(alerts.get(m.id, ()))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -71,15 +72,23 @@ def every_part(conn: Connection, monitor_id: str) -> Sequence[Row[int, str, str,
     return conn.execute(query.group_by(*key).order_by(*key)).all()
 
 
-def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int, int]]:
+@dataclass(frozen=True, slots=True)
+class HeardMentions:
+    """Mentions of a monitor; those with a label, and the negative ones of them."""
+
+    count: int
+    scored: int
+    negative: int
+
+
+def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int, HeardMentions]]:
     """The mentions of each monitor in these minutes, by the monitors' ids and in groups of `grain` minutes, as in `sums_by`.
     History that was brought in is none of them, because nothing is judged by it.
     """
-    counts: dict[str, dict[int, int]] = {}
-    for monitor, number, count in conn.execute(
-        _heard_in(grain), {"start": minutes.start, "stop": minutes.stop}
-    ):
-        counts.setdefault(monitor, {})[number] = int(count)
+    counts: dict[str, dict[int, HeardMentions]] = {}
+    for row in conn.execute(_heard_in(grain), {"start": minutes.start, "stop": minutes.stop}):
+        heard = HeardMentions(int(row.number), int(row.number - row.unscored), int(row.negative))
+        counts.setdefault(row.monitor_id, {})[row.group] = heard
     return counts
 
 
@@ -89,7 +98,9 @@ def _heard_in(grain: int) -> Select[Any]:
     group = (_t.minute // grain).label("group")
     start, stop = (bindparam(name, type_=BigInteger) for name in ("start", "stop"))
     heard = (_t.minute >= start, _t.minute < stop, _t.partition > HISTORY)
-    return select(_t.monitor_id, group, func.sum(_t.count)).where(*heard).group_by(_t.monitor_id, group)
+    number = func.sum(_t.count).label("number")
+    labels = [func.sum(_t[label]).label(label) for label in ("negative", "unscored")]
+    return select(_t.monitor_id, group, number, *labels).where(*heard).group_by(_t.monitor_id, group)
 
 
 def labels_in(conn: Connection, minutes: range) -> dict[str, dict[str, int]]:

@@ -23,10 +23,23 @@ def row_of(night: SeededApp, monitor: str) -> MonitorRow:
 
 
 def heard(
-    night: SeededApp, ago: timedelta, count: int, partition: int = 0, monitor: str = "m_orvane"
+    night: SeededApp,
+    ago: timedelta,
+    count: int,
+    partition: int = 0,
+    monitor: str = "m_orvane",
+    negative: int = 0,
+    unscored: int = 0,
 ) -> None:
     """So many mentions of a monitor, written so long ago."""
-    tally = {"count": count, "negative": 0, "neutral": count, "positive": 0, "unscored": 0}
+    neutral = count - negative - unscored
+    tally = {
+        "count": count,
+        "negative": negative,
+        "neutral": neutral,
+        "positive": 0,
+        "unscored": unscored,
+    }
     at = {"monitor_id": monitor, "minute": minute_of(night.clock.now() - ago), "partition": partition}
     with night.store.write() as conn:
         conn.execute(insert(s.tallies), {**at, **tally, "reach": 0, "reposts": 0, "authors": b""})
@@ -75,3 +88,20 @@ def test_a_monitor_that_hears_something_is_learning_before_its_first_window_has_
         heard(night, timedelta(0), 9, monitor="m_wait")
         found = row_of(night, "m_wait")
         assert (found.state, found.mentions) == ("learning", 9)
+        assert found.negative_share == 0
+
+
+def test_the_negative_share_of_a_day_has_what_came_since_the_last_window_closed(tmp_path: Path) -> None:
+    """A first alert says "8 of 9 scored negative" before any window of its monitor has closed."""
+    with seeded_app(tmp_path) as night:
+        assert row_of(night, "m_wait").negative_share is None
+        heard(night, timedelta(0), 12, monitor="m_wait", negative=8, unscored=3)
+        assert row_of(night, "m_wait").negative_share == 8 / 9
+        with night.store.write() as conn:
+            conn.execute(delete(s.tallies))
+        day = row_of(night, "m_orvane").day
+        heard(night, timedelta(0), day.scored, negative=day.scored)
+        # A closed window has these.
+        heard(night, timedelta(minutes=45), 20, negative=20)
+        share = row_of(night, "m_orvane").negative_share
+        assert share == (day.negative + day.scored) / (2 * day.scored)
