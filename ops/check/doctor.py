@@ -53,7 +53,9 @@ def observations(
     """Every check, one after the other. A part that cannot be checked is an observation of its own."""
     try:
         with open_runtime(config, data, store, stream) as runtime:
-            yield Observation("ok", f"store {runtime.store.url} can be read and written")
+            trouble = disk_trouble(runtime.settings)
+            can = "read" if trouble is not None and trouble.kind == "read-only" else "read and written"
+            yield Observation("ok", f"store {runtime.store.url} can be {can}")
             yield from _server(runtime)
             yield from _disk(runtime.settings)
             yield from _damage(runtime)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tocsin.core.errors import WrongInput
+from tocsin.core.errors import StoreUnavailable, WrongInput
 
 STOP_WITHIN_S = 8.0
 """The seconds that a role may take to stop."""
@@ -26,8 +26,8 @@ ORPHANS_END_WITHIN_S = STOP_WITHIN_S + 4
 def hold_folder(folder: Path) -> Iterator[int]:
     """Hold the data folder for one `tocsin up`. Yields the open lock file, for child processes to share.
 
-    Raises `WrongInput` where another `tocsin up` holds the folder. The roles of a killed `tocsin up` end by themselves, and this
-    waits for them.
+    Raises `WrongInput` where another `tocsin up` holds the folder, and `StoreUnavailable` where nothing can be written in it. The
+    roles of a killed `tocsin up` end by themselves, and this waits for them.
     """
     with _open(folder, "up.lock") as lock:
         deadline = time.monotonic() + ORPHANS_END_WITHIN_S
@@ -63,8 +63,13 @@ def own_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _open(folder: Path, name: str) -> Iterator[int]:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"cannot use {folder} as the data folder: {error.strerror}; check the folder's rights and space"
+        ) from error
     try:
         yield lock
     finally:

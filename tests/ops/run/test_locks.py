@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.run.locks import hold_folder, own_folder, share_folder
-from tocsin.core.errors import WrongInput
+from tocsin.core.errors import StoreUnavailable, WrongInput
 
 
 def test_a_folder_has_one_tocsin_up_and_the_second_is_told_who_it_is(tmp_path: Path) -> None:
@@ -45,4 +45,15 @@ def test_roles_share_a_folder_and_a_move_or_a_restore_wants_it_alone(tmp_path: P
         with pytest.raises(WrongInput, match="move or restore is at work"), share_folder(tmp_path):
             pass
         with pytest.raises(WrongInput, match="already runs"), hold_folder(tmp_path):
+            pass
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    """As on a disk that became read-only, which `tocsin up` met with a traceback."""
+    (tmp_path / "file").write_text("no folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
+        with (
+            pytest.raises(StoreUnavailable, match=r"as the data folder: .*; check the folder's rights"),
+            hold_folder(folder),
+        ):
             pass
