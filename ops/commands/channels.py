@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands.common import Config, Data, StoreUrl, user_here
+from ops.commands.common import Config, Data, StoreUrl, operator
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from alerts.directory import Someone
-    from api.auth.principal import Principal
 
 PersonName = Annotated[str, typer.Argument(metavar="PERSON", help="Their name or id.")]
 Which = Annotated[
@@ -112,7 +111,7 @@ def prove(
     with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
         one, key = _found(conn, person, channel)
         now = runtime.clock.now()
-        right = prove_by_code(conn, runtime.settings, _operator(), one.id, key, code, now)
+        right = prove_by_code(conn, runtime.settings, operator(), one.id, key, code, now)
     if not right:
         print(
             "that is not the code that was sent, or its ten minutes or five tries are over", file=sys.stderr
@@ -136,16 +135,8 @@ def take_back(
 
     with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
         one, key = _found(conn, person, channel)
-        take_proof_back(conn, _operator(), one.id, key, runtime.clock.now())
+        take_proof_back(conn, operator(), one.id, key, runtime.clock.now())
     print(f"taken back: {one.name} is not paged there before a new code was typed")
-
-
-def _operator() -> Principal:
-    """The account of the machine that runs the command, as the audit chain names it."""
-    from api.auth.principal import Principal
-    from tocsin.definitions.models import Role
-
-    return Principal("person", "command-line", user_here(), Role.ADMIN)
 
 
 def _found(conn: Connection, person: str, channel: str) -> tuple[Someone, str]:

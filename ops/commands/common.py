@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from api.auth.principal import Principal
 
 Config: TypeAlias = Annotated[Path | None, typer.Option("--config", help="Settings file (or TOCSIN_CONFIG).")]
 Data: TypeAlias = Annotated[
@@ -23,3 +26,11 @@ StreamUrl: TypeAlias = Annotated[
 def user_here() -> str:
     """The name of the person at the command line, as the audit chain has it."""
     return f"{getpass.getuser()} (command line)"
+
+
+def operator() -> Principal:
+    """The account of the machine that runs the command, as the audit chain names it."""
+    from api.auth.principal import Principal
+    from tocsin.definitions.models import Role
+
+    return Principal("person", "command-line", user_here(), Role.ADMIN)

@@ -11,7 +11,7 @@ from tests.inside import command
     ("typed", "offered"),
     [
         ("tocsin sour", {"sources"}),
-        ("tocsin sources ", {"list", "look", "test", "kinds"}),
+        ("tocsin sources ", {"list", "look", "test", "kinds", "end", "restore"}),
         ("tocsin mcp --", {"--url", "--key-file", "--act", "--help"}),
         ("tocsin nothing-like-it", set()),
     ],

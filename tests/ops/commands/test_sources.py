@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import typer
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from ingest.looking import NetworkAnswer
@@ -21,6 +22,7 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.text import one_line
 from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.reading.mention import read_json_line
+from tocsin.store import schema as s
 
 Command = Callable[..., Result]
 
@@ -63,6 +65,29 @@ def test_posts_that_would_not_be_taken_for_their_times_are_said(house: House, co
     result = command("test", "forum")
     assert "warning: older than 90 days and so left out: 1 of 3 posts" in result.stderr
     assert "warning: dated more than 10 minutes ahead and so refused: 1 of 3 posts" in result.stderr
+
+
+def test_a_source_is_ended_and_restored_and_goes_on_where_it_was(house: House, command: Command) -> None:
+    path = house.folder / "a.jsonl"
+    path.write_bytes(line("a") + line("b"))
+    house.define("forum", "file", path=str(path))
+    worker = house.worker()
+    assert worker.collect_once() == 2
+    path.write_bytes(line("a") + line("b") + line("c"))
+    assert command("end", "forum").stdout.startswith(
+        "ended: forum; bring it back with: tocsin sources restore "
+    )
+    house.clock.advance(timedelta(minutes=1))
+    assert worker.collect_once() == 0
+    assert isinstance(command("end", "forum").exception, NotFound)
+    assert command("restore", "forum").stdout == "restored: forum\n"
+    said = str(command("restore", "forum").exception)
+    assert said == "no source 'forum' was ended; ended: none"
+    house.clock.advance(timedelta(minutes=1))
+    assert worker.collect_once() == 1
+    with house.store.read() as conn:
+        actions = list(conn.execute(select(s.audit.c.action).order_by(s.audit.c.seq)).scalars())
+    assert actions == ["source.ended", "source.restored"]
 
 
 def test_a_source_that_cannot_be_read_ends_with_1(house: House, command: Command) -> None:
