@@ -146,6 +146,35 @@ def test_no_language_breaks_the_phones_page(chromium: Browser, night: SeededApp,
             keep(page, f"{name}-phone-{language}")
 
 
+def test_a_page_that_nobody_renews_any_more_says_so_instead_of_looking_calm(
+    chromium: Browser, night: SeededApp
+) -> None:
+    with tab(chromium, night, refused=503) as page:
+        sign_in(page, night)
+        page.goto("/")
+        page.clock.install()
+        page.goto("/")
+        ribbon = page.locator("#no-answer")
+        expect(ribbon).to_be_hidden()
+
+        def away(route: Route) -> None:
+            route.fulfill(status=503, body="away")
+
+        page.route(f"{night.address}/", away)
+        page.clock.fast_forward(25_000)
+        expect(ribbon).to_be_hidden()
+        page.clock.fast_forward(25_000)
+        expect(ribbon).to_contain_text(
+            re.compile(
+                r"NO ANSWER Tocsin has not answered since \d\d:\d\d\. What this page shows may be old\."
+            )
+        )
+        keep(page, "overview-without-an-answer-phone")
+        page.unroute(f"{night.address}/", away)
+        page.clock.fast_forward(25_000)
+        expect(ribbon).to_be_hidden()
+
+
 def test_the_keyboard_alone_is_enough(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, LAPTOP) as page:
         sign_in(page, night)

@@ -128,16 +128,38 @@
     }
   }
 
+  // what nobody renews looks calm, so the page says that it is old; a restart of the server is shorter than this
+  const SILENCE = 45000;
+  let answered = Date.now();
+
+  function noAnswer(silent) {
+    const ribbon = document.getElementById("no-answer");
+    if (!ribbon) return;
+    if (silent && ribbon.hidden) {
+      const said = ribbon.querySelector("[data-said]");
+      const time = new Date(answered).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: ribbon.dataset.zone });
+      said.textContent = said.dataset.said.replace("{time}", time);
+    }
+    ribbon.hidden = !silent;
+  }
+
   async function refresh() {
     if (busy || document.hidden) return;
     busy = true;
+    const patience = new AbortController();
+    const end = setTimeout(() => patience.abort(), 15000);
     try {
-      const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag, Accept: "text/html" } : { Accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag, Accept: "text/html" } : { Accept: "text/html" }, cache: "no-store", signal: patience.signal });
+      if ([200, 304].includes(answer.status)) answered = Date.now();
       if (answer.status === 200) {
         tag = answer.headers.get("ETag") || "";
         put(new DOMParser().parseFromString(await answer.text(), "text/html"));
       } else if (answer.status === 401) location.reload();
-    } catch { /* the next turn tries again */ } finally { busy = false; }
+    } catch { /* the next turn tries again */ } finally {
+      clearTimeout(end);
+      busy = false;
+      noAnswer(Date.now() - answered > SILENCE);
+    }
   }
 
   function soon() {
