@@ -149,7 +149,11 @@ class _Reader:
             try:
                 check_time(mention, self._started, max_age=timedelta(days=365 * 200), max_ahead=timedelta(0))
             except BadMention as error:
-                self._refuse(Path(mention.source), 0, msgspec.json.encode(mention), error)
+                # Mentions come in the order of their times here, so the line is not known any more.
+                named = BadMention(
+                    error.reason, f"{mention.source}, post {mention.id!r}: {error}", error.field
+                )
+                self._refuse(Path(mention.source), 0, msgspec.json.encode(mention), named)
                 continue
             yield mention
 

@@ -193,6 +193,7 @@ def test_what_is_no_mention_is_said_with_its_line_and_the_rest_is_played(
     said = done.stderr.decode()
     for line in (302, 303, 304):
         assert f"talk.jsonl:{line}: " in said
+    assert "talk, post '1': created_at 2099-01-01T00:00:00+00:00 is later than it was received" in said
     letters = [
         json.loads(line)
         for line in tocsin("export", "dead-letters", "--data", str(tmp_path / "d")).stdout.splitlines()
