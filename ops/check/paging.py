@@ -20,6 +20,7 @@ from tocsin.definitions.repository import kind_of, names
 from tocsin.settings import Settings
 
 MEND = "mend the channels with: tocsin apply FILE; then ring them with: tocsin notify test PERSON"
+GIVE = "give its people a channel, on the page (/me) or with: tocsin apply FILE"
 
 NOT_PROVEN = "no code was typed that proves the channel, and no file vouches for it"
 STAFF = "put somebody on call, on the page under Settings or with: tocsin apply FILE"
@@ -52,17 +53,17 @@ def paging(
 
 
 def _policy(name: str, policy: Policy, people: Directory, now: datetime, settings: Settings) -> Observation:
-    empty = [
-        number
+    ways = {
+        number: {way for one in people.reach(step.targets, now) for way in _ways(one, settings)}
         for number, step in enumerate(policy.steps, 1)
-        if not any(_ways(one, settings) for one in people.reach(step.targets, now))
-    ]
+    }
+    empty = ", ".join(str(number) for number, found in ways.items() if not found)
     if empty:
-        steps = ", ".join(map(str, empty))
-        return Observation("bad", f"policy {name!r}: step {steps} leads to no channel that works", MEND)
-    return Observation(
-        "ok", f"policy {name!r}: each of its {len(policy.steps)} steps leads to a channel that works"
-    )
+        return Observation("bad", f"policy {name!r}: step {empty} leads to no channel that works", MEND)
+    printed = ", ".join(str(number) for number, found in ways.items() if found == {LAST_RESORT})
+    if printed:
+        return Observation("note", f"policy {name!r}: step {printed} is printed here and rings nobody", GIVE)
+    return Observation("ok", f"policy {name!r}: each of its {len(ways)} steps leads to a channel that works")
 
 
 def _person(one: Someone, settings: Settings) -> Iterator[Observation]:

@@ -30,6 +30,12 @@ def test_a_policy_whose_steps_all_lead_to_a_working_channel_is_well(tmp_path: Pa
     ]
 
 
+def test_a_step_whose_people_have_no_channel_is_printed_and_said_to_ring_nobody(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.define(Person(name="ben"))
+    assert said(scene) == [("note", "policy 'default': step 2 is printed here and rings nobody")]
+
+
 def test_without_a_mail_server_mail_reaches_nobody(tmp_path: Path) -> None:
     found = said(Scene(tmp_path), Settings())
     assert found[0] == (
