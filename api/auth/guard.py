@@ -183,8 +183,12 @@ def _limit_rate(state: AppState, principal: Principal | None, request: Request, 
 
 
 def _check_parameters(request: Request, takes: Dependant) -> None:
-    """Refuse a query parameter that the route does not have: a mistyped filter would list everything."""
+    """Refuse a query parameter that the route does not have: a mistyped filter would list everything, and a change is not tried.
+    A read without parameters has no filter, and answers the same whatever a program adds to its address.
+    """
     known = set(_parameters(takes))
+    if not known and request.method in SAFE:
+        return
     unknown = next((name for name in request.query_params if name not in known), None)
     if unknown is None:
         return

@@ -222,8 +222,7 @@ def test_a_mistyped_query_parameter_is_refused_and_names_those_that_are_known(wo
     said = answer.json()["detail"]
     assert said.startswith("there is no query parameter 'lable'; did you mean 'label'? known: crisis, ")
     assert "monitor" in said and answer.json()["errors"] == [{"field": "lable", "message": said}]
-    none = key.get("/v1/status?foo=1").json()
-    assert none["detail"] == "there is no query parameter 'foo'; this address takes none"
+    assert key.get("/v1/status?foo=1").status_code == 200, "there is no filter to mistype"
     assert key.get("/v1/alerts?status=open&status=resolved&").status_code == 200
     dutch = key.get("/v1/alerts?=", headers={"Accept-Language": "nl"})
     assert dutch.json()["detail"].startswith("er is geen queryparameter ''; bekend zijn: ")
