@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,8 +14,8 @@ from api.auth.passkeys import remove_passkeys
 from api.auth.principal import Principal
 from api.soundness import require_sound
 from tocsin.access.spoken import forget
-from tocsin.core.errors import Conflict
-from tocsin.core.sentences import Sentence
+from tocsin.core.errors import Conflict, NotFound
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.changes import note_change, note_saved
 from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
 from tocsin.definitions.models import Definition, Person, SourceDef
@@ -23,7 +23,9 @@ from tocsin.definitions.repository import (
     Defined,
     DefinitionRow,
     delete,
+    ended,
     find_row,
+    history,
     kind_of,
     names,
     restore,
@@ -33,6 +35,9 @@ from tocsin.definitions.repository import (
 from tocsin.settings import Settings
 
 D = TypeVar("D", bound=Definition)
+
+MOST_ENDED: Final = 10_000
+MOST_NAMED: Final = 20
 
 ONE = {
     "monitor": "a monitor",
@@ -147,6 +152,31 @@ def bring_back(
     saved = restore(conn, value, id, now=now, actor=who.label)
     _note(conn, who, "restored", saved.kind, id, saved.version, present, value, now)
     return saved
+
+
+def bring_back_ended(
+    conn: Connection, settings: Settings, who: Principal, model: type[D], name_or_id: str, now: datetime
+) -> Defined[D]:
+    """The definition that was ended last under this name or id, as it was then.
+
+    Raises `NotFound` with the names of ended ones.
+    """
+    kind = kind_of(model)
+    gone = ended(conn, kind, MOST_ENDED)
+    id = next((id for id, name in gone if name_or_id in (id, name)), None)
+    if id is None:
+        known = ", ".join(name for _, name in gone[:MOST_NAMED]) or Sentence("none")
+        raise NotFound(
+            Sentence(
+                "no {kind} {name} was ended; ended: {known}",
+                kind=spoken(kind),
+                name=repr(name_or_id),
+                known=known,
+            )
+        )
+    # The last version says that it was ended.
+    *_, (version, *_), _ = history(conn, kind, id)
+    return bring_back(conn, settings, who, model, id, version, now)
 
 
 def _ask_proof(conn: Connection, saved: Defined[Any], before: Definition | None, now: datetime) -> None:

@@ -38,6 +38,7 @@ COMMANDS = (
     "alerts",
     "channels",
     "monitors",
+    "definitions",
     "corrections",
     "settings",
     "mcp",

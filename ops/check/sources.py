@@ -10,30 +10,24 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from api.auth.principal import Principal
-from api.defining import bring_back
 from api.pages.source_fields import fields_of
 from ingest.kinds import KINDS
 from ingest.looking import NetworkAnswer
 from ingest.source import FetchFailed, Source
 from ingest.trial import pushed_posts, try_source
 from ops.runtime import Runtime
-from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.errors import WrongInput
 from tocsin.core.faults import fault_of
 from tocsin.core.mention import Mention
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
-from tocsin.definitions.repository import Defined, ended, history, kind_of, listed
+from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.report import source_rows
 from tocsin.health.sources import component_of
-from tocsin.settings import Settings
 from tocsin.store.source_state import source_states
 
 HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
-
-MOST_ENDED: Final = 10_000
-MOST_NAMED: Final = 20
 
 Say = Callable[[str], None]
 
@@ -85,21 +79,6 @@ def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Seque
         f"{trial.count} posts read, {trial.bad_count} could not be read{'; there are more' if trial.more else ''}"
     )
     return trial.newest
-
-
-def brought_back(
-    conn: Connection, settings: Settings, who: Principal, name_or_id: str, now: datetime
-) -> Defined[SourceDef]:
-    """The source that was ended last under this name or id, as it was then. Raises `NotFound` with the names of ended ones."""
-    kind = kind_of(SourceDef)
-    gone = ended(conn, kind, MOST_ENDED)
-    id = next((id for id, name in gone if name_or_id in (id, name)), None)
-    if id is None:
-        known = ", ".join(name for _, name in gone[:MOST_NAMED]) or "none"
-        raise NotFound(f"no source {name_or_id!r} was ended; ended: {known}")
-    # The last version says that it was ended.
-    *_, (version, *_), _ = history(conn, kind, id)
-    return bring_back(conn, settings, who, SourceDef, id, version, now)
 
 
 def undefined(kind: str, settings: Sequence[str]) -> SourceDef:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl, user_here
+from ops.commands.definitions import MONITORS, add_endings, add_list
 
 if TYPE_CHECKING:
     from api.backtests import Backtest
@@ -15,18 +16,20 @@ Ref = Annotated[str, typer.Argument(help="Name or id of the monitor.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `monitors promise|accept|undo|proposals`."""
+    """Add `monitors list|promise|accept|undo|proposals|end|restore`."""
     monitors = typer.Typer(
-        help="Monitors: the promise and what came of it; accept the new normal; decide proposals.",
+        help="Monitors: the promise and what came of it; accept the new normal; decide proposals; end and restore.",
         no_args_is_help=True,
     )
     app.add_typer(monitors, name="monitors", epilog="Example: tocsin monitors accept united")
+    add_list(monitors, MONITORS)
     monitors.command("promise", epilog="Example: tocsin monitors promise united")(promise)
     monitors.command("accept", epilog="Example: tocsin monitors accept united")(accept)
     monitors.command("undo", epilog="Example: tocsin monitors undo united")(undo)
     monitors.command(
         "proposals", epilog="Example: tocsin monitors proposals united --accept bt_0123456789abcdef0123"
     )(proposals)
+    add_endings(monitors, MONITORS)
 
 
 def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:

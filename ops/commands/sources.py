@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.common import Config, Data, StoreUrl, operator
+from ops.commands.common import Config, Data, StoreUrl
+from ops.commands.definitions import SOURCES, add_endings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +23,7 @@ def register(app: typer.Typer) -> None:
     )(show_newest)
     sources.command("look", epilog="Example: tocsin sources look '\"baby food\" AND orvane'")(look_around)
     sources.command("kinds", epilog="Example: tocsin sources kinds")(list_kinds)
-    sources.command("end", epilog="Example: tocsin sources end forum")(end_source)
-    sources.command("restore", epilog="Example: tocsin sources restore forum")(restore_source)
+    add_endings(sources, SOURCES)
     app.add_typer(sources, name="sources")
 
 
@@ -125,34 +125,3 @@ def show_newest(
     if not newest:
         say(f"source {definition.name!r} has no posts to show")
         raise typer.Exit(1)
-
-
-def end_source(
-    name: Annotated[str, typer.Argument(help="A source that is defined.")],
-    config: Config = None,
-    data: Data = None,
-    store: StoreUrl = None,
-) -> None:
-    """End a source: it is read no more. What it brought stays, and it can be restored."""
-    from api.defining import end
-    from ops.runtime import open_runtime
-    from tocsin.definitions.models import SourceDef
-
-    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-        was = end(conn, operator(), SourceDef, name, runtime.clock.now())
-    print(f"ended: {was.name}; bring it back with: tocsin sources restore {was.id}")
-
-
-def restore_source(
-    name: Annotated[str, typer.Argument(help="Name or id of a source that was ended.")],
-    config: Config = None,
-    data: Data = None,
-    store: StoreUrl = None,
-) -> None:
-    """Bring an ended source back as it was. It goes on where it was read to."""
-    from ops.check import sources
-    from ops.runtime import open_runtime
-
-    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-        back = sources.brought_back(conn, runtime.settings, operator(), name, runtime.clock.now())
-    print(f"restored: {back.name}")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.models import Definition, ExpectedEvent, Monitor, Policy, Schedule, Silence
-from tocsin.definitions.repository import names
+from tocsin.definitions.repository import Defined, listed, names
 
 UNDEFINED_POLICY: Final = "default"
 """The one policy that need not be there: the built-in one takes its place."""
@@ -66,6 +66,19 @@ def require_known(
                     known=closest(one.name, known),
                 ),
             )
+
+
+def naming(conn: Connection, kind: str, name: str, id: str) -> list[Defined[Any]]:
+    """The living definitions that refer to this one, by its name or its id."""
+    found = []
+    for model in _FOUND:
+        for other in listed(conn, model):
+            try:
+                named = any(one.kind == kind and one.name in (name, id) for one in references(other.value))
+            except WrongReference:
+                continue
+            found += [other] if named else []
+    return found
 
 
 def closest(value: str, known: Collection[str]) -> Sentence:
