@@ -327,8 +327,8 @@ def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tup
 def signal_blindness(
     conn: Connection, store: Store, now: datetime, blind_after: timedelta, standing: str | None = None
 ) -> int:
-    """Write a signal for each source that went blind or is heard again; the engine makes alerts of them. Returns how
-    many.
+    """Write a signal for each source that went blind, is heard again, or is listened to no more; the engine makes alerts of them.
+    Returns how many.
 
     A source is one story: its fingerprint is that of the source, its policy is the operator's. `standing` says why the stream
     stands still, if it does.
@@ -337,7 +337,11 @@ def signal_blindness(
     written = 0
     troubles = source_troubles(conn, now, blind_after)
     troubles[THE_STREAM] = standing or troubles[THE_STREAM]
-    for name, reason in troubles.items():
+    told_blind = conn.execute(
+        select(a.monitor_id).where(a.kind == BLIND, a.live.is_not(None), a.calmed_at.is_(None))
+    ).scalars()
+    left = dict.fromkeys(one.removeprefix(COMPONENT_PREFIX) for one in told_blind)
+    for name, reason in {**left, **troubles}.items():
         monitor_id = f"{COMPONENT_PREFIX}{name}"
         mark = fingerprint(monitor_id, BLIND)
         alert = conn.execute(select(a.calmed_at, a.facts).where(a.live == mark)).one_or_none()
@@ -348,10 +352,14 @@ def signal_blindness(
         if waiting is not None or (reason is not None) == blind_now:
             continue
         state = "over" if reason is not None else "calm"
-        signal = _blind_signal(monitor_id, mark, state, reason or "heard again", now)
+        signal = _blind_signal(monitor_id, mark, state, reason or CALM[name in troubles], now)
         write_signals(store, conn, [signal])
         written += 1
     return written
+
+
+CALM: Final = {True: "heard again", False: "nobody listens to it any more: it was paused or ended"}
+"""Why a story of a source that was not heard is over, by whether the source is still listened to."""
 
 
 def _blind_signal(monitor_id: str, mark: str, state: str, reason: str, now: datetime) -> dict[str, Any]:

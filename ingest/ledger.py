@@ -43,6 +43,8 @@ def failed(conn: Connection, watched: WatchedSource, error: TocsinError, now: da
 def heard(conn: Connection, watched: WatchedSource, fetched: Fetched, count: int, now: datetime) -> None:
     """Write down the gaps that an answer with `count` mentions shows: an outage that is over, and gaps that the source names."""
     gap = watched.gap or _unasked(conn, watched, now)
+    if gap is not None and _was_left(watched, gap):
+        gap = gaps.reopen(conn, gap)
     if gap is not None:
         # The source has caught up when it has no more for now.
         caught_up = None if fetched.more else now
@@ -77,6 +79,11 @@ def dated(mentions: Sequence[Handed], stamped: datetime, since: datetime) -> lis
         else one
         for one in mentions
     ]
+
+
+def _was_left(watched: WatchedSource, gap: gaps.SourceGap) -> bool:
+    """Whether the gap ended because the source was paused or ended, and not because it was heard."""
+    return gap.ends_at is not None and (watched.heard_at is None or watched.heard_at <= gap.starts_at)
 
 
 def _unasked(conn: Connection, watched: WatchedSource, now: datetime) -> gaps.SourceGap | None:

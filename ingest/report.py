@@ -115,7 +115,7 @@ def _row(
     """The verdict on one source, and its row. The worker knows of its failures sooner than the store does."""
     definition = one.defined.value.model_dump(mode="json")
     facts = replace(
-        facts_of(definition, one.defined.created_at, state),
+        facts_of(definition, one.defined.created_at, state, one.defined.on_since),
         last_error=one.last_error,
         failures=one.failures,
     )

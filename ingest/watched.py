@@ -32,9 +32,9 @@ class WatchedSource:
     source: Source | None
     error: str | None
     due_at: datetime
-    cursor: Mapping[str, Any] | None
-    failures: int
-    last_error: str | None
+    cursor: Mapping[str, Any] | None = None
+    failures: int = 0
+    last_error: str | None = None
     # When the source last answered.
     heard_at: datetime | None = None
     # The outage in the ledger that is not over, or not filled yet.
@@ -76,24 +76,17 @@ def watch(
         if old is not None and (old.defined.id, old.defined.version) == (one.id, one.version):
             after[one.name] = left.pop(one.name)
             continue
-        state = states.get(one.name)
         try:
             source, error = make(one.value), None
         except WrongInput as wrong:
             source, error = None, str(wrong)
             log.warning("source cannot be used", source=one.name, error=error)
-        after[one.name] = WatchedSource(
-            defined=one,
-            source=source,
-            error=error,
+        made = WatchedSource(defined=one, source=source, error=error, due_at=now, gap=gaps.get(one.name))
+        _take_in(made, states.get(one.name), now)
+        if old is not None:
             # A changed definition is tried at once; after a restart the old appointment holds.
-            due_at=now if state is None or old is not None else appointment(state, now),
-            cursor=state.cursor if state is not None else None,
-            failures=state.failures if state is not None else 0,
-            last_error=state.last_error if state is not None else None,
-            heard_at=state.last_success_at if state is not None else None,
-            gap=gaps.get(one.name),
-        )
+            made.due_at = now
+        after[one.name] = made
     for gone in left.values():
         if gone.source is not None and gone.fetching is None:
             gone.source.close()
@@ -108,12 +101,25 @@ def stands(conn: Connection, taken: Sequence[WatchedSource], now: datetime) -> N
     for one in taken:
         # An earlier fetch is of no use: it began at another cursor.
         one.fetching, one.gap = None, gaps.get(one.name)
-        state = states.get(one.name)
-        if state is None:
-            continue
-        one.cursor, one.failures, one.last_error = state.cursor, state.failures, state.last_error
-        one.due_at, one.written_at = appointment(state, now), None
-        one.heard_at = state.last_success_at
+        _take_in(one, states.get(one.name), now)
+
+
+def _take_in(one: WatchedSource, state: Row[Any] | None, now: datetime) -> None:
+    """Take in what the store has of the source, if anything."""
+    if state is None:
+        return
+    one.cursor, one.heard_at, one.written_at = state.cursor, state.last_success_at, None
+    if _is_on_again(one, state):
+        one.failures, one.last_error, one.due_at = 0, None, now
+    else:
+        one.failures, one.last_error, one.due_at = state.failures, state.last_error, appointment(state, now)
+
+
+def _is_on_again(one: WatchedSource, state: Row[Any]) -> bool:
+    """Whether the source was paused or ended when it was last asked: its failures of then are over, and it is tried at once."""
+    on_since = one.defined.on_since
+    asked = [at for at in (state.last_success_at, state.last_error_at) if at is not None]
+    return on_since is not None and all(at < on_since for at in asked)
 
 
 def appointment(state: Row[Any], now: datetime) -> datetime:

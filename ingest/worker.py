@@ -34,6 +34,7 @@ from tocsin.core.threads import in_thread
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import generation
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.health.gaps import leave, left
 from tocsin.intake.dead_letters import FuseBlown, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
 from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
@@ -378,8 +379,13 @@ class IngestWorker:
         with self._store.read() as conn:
             self._queries.refresh(conn)
             current = generation(conn, "source")
+            gone = []
             if current != self._generation:
                 self._watched = watch(conn, self._watched, self._make, now)
+                gone = left(conn, self._watched)
+        if gone:
+            with self._store.write(alone=False) as conn:
+                leave(conn, gone, now)
         self._generation = current
         taken = self._leases.look(self._watched, now)
         if taken:

@@ -6,7 +6,7 @@ complete: one dead feed among many must not silence everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -22,15 +22,18 @@ GOOD_PART, SHARES_OVER = 0.1, timedelta(days=7)
 SHARES_KEPT = timedelta(minutes=10)
 
 
-def blind_spans(gaps: Sequence[SourceGap], now: datetime) -> dict[str, list[Span]]:
-    """The spans in which a source was not heard and which nothing has filled, by source."""
+def blind_spans(gaps: Sequence[SourceGap], now: datetime, off: Collection[str] = ()) -> dict[str, list[Span]]:
+    """The spans in which a source was not heard and which nothing has filled, by source. `off`: sources that are paused or ended,
+    so that nothing is missed after their gaps.
+    """
     spans: dict[str, list[Span]] = {}
     for one in gaps:
-        if one.open:
+        over = one.cause != FAILED or (one.open and one.source in off)
+        if one.ends_at is not None and over:
+            spans.setdefault(one.source, []).append((one.starts_at, one.ends_at))
+        elif one.open:
             # What was said in it may still come, and until then the newest windows lack it too.
             spans.setdefault(one.source, []).append((one.starts_at, now + MINUTE))
-        elif one.cause != FAILED and one.ends_at is not None:
-            spans.setdefault(one.source, []).append((one.starts_at, one.ends_at))
     return spans
 
 

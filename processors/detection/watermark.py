@@ -4,7 +4,7 @@ everything that was in the stream at that moment. A minute held back for too lon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -121,7 +121,8 @@ def watermark(
         passed = 0 if first is None else first - 1
     closed = stored_until = minute_start(passed)
     waited = now - grace - longest_wait
-    deaf = gaps + _unheard(conn, now)
+    sources = [one.value for one in listed(conn, SourceDef) if one.value.enabled]
+    deaf = gaps + _unheard(conn, sources, now)
     lately = gaps_since(conn, min(closed, now - LATELY))
     missing = _missing(conn) + [one.words for one in lately if not one.open][-MOST_TOLD:]
     # Where the stream holds the watermark back, judging goes on without it and says so.
@@ -136,7 +137,10 @@ def watermark(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
     since = None if first is None else minute_start(first)
-    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now), since=since), stored_until)
+    off = {one.source for one in lately} - {one.name for one in sources}
+    return Watermark(
+        closed, Coverage(deaf, missing, blind_spans(lately, now, off), since=since), stored_until
+    )
 
 
 def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
@@ -144,12 +148,10 @@ def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
     return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
-def _unheard(conn: Connection, now: datetime) -> list[Span]:
-    """The span in which every source that Tocsin asks for mentions failed, if there is one."""
+def _unheard(conn: Connection, sources: Sequence[SourceDef], now: datetime) -> list[Span]:
+    """The span in which every source that Tocsin asks for mentions failed, if there is one. `sources`: those that are on."""
     spans = []
-    asked = [
-        one for one in listed(conn, SourceDef) if one.value.enabled and source_kind(one.value.kind).asked
-    ]
+    asked = [one for one in sources if source_kind(one.kind).asked]
     if asked:
         latest = last_success(conn, [one.name for one in asked])
         if latest is not None and now - latest > DEAF_AFTER:

@@ -14,6 +14,8 @@ from alerts.apply import act
 from alerts.auditor import Auditor, audit
 from tests.alerts.scene import ADA, POLICY, Scene
 from tocsin.definitions.models import Policy, SourceDef
+from tocsin.definitions.repository import delete as end
+from tocsin.definitions.repository import save
 from tocsin.settings import Alerting, Settings
 from tocsin.store import schema as s
 
@@ -190,6 +192,36 @@ def test_a_source_that_fails_for_15_minutes_pages_the_operators_policy_and_rings
     assert watch.check() == []
     scene.step()
     assert scene.alert("blind").calmed_unacknowledged
+
+
+@pytest.mark.parametrize("leave", ["paused", "ended"])
+def test_the_alert_of_a_blind_source_calms_when_nobody_listens_to_it_any_more(
+    scene: Scene, leave: str
+) -> None:
+    news = SourceDef(name="news", kind="push", expected_every_minutes=1)
+    scene.define(news)
+    scene.clock.advance(timedelta(hours=1))
+    watch = auditor(scene)
+    watch.check()
+    scene.step()
+    assert not scene.alert("blind").calmed_unacknowledged
+    with scene.write() as conn:
+        if leave == "ended":
+            end(conn, SourceDef, "news", now=scene.now, actor="test")
+        else:
+            save(conn, news.model_copy(update={"enabled": False}), now=scene.now, actor="test")
+    assert watch.check() == []
+    scene.step()
+    assert scene.alert("blind").calmed_unacknowledged
+    # What is on again is judged from then on.
+    if leave == "paused":
+        scene.clock.advance(timedelta(days=1))
+        scene.define(news)
+        assert "blind" not in kinds(scene)
+        scene.clock.advance(timedelta(minutes=14))
+        assert "blind" not in kinds(scene)
+        scene.clock.advance(timedelta(minutes=1))
+        assert "blind" in kinds(scene)
 
 
 def test_a_source_that_is_silent_for_three_times_as_long_as_it_may_be_is_blind(scene: Scene) -> None:

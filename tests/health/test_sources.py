@@ -72,6 +72,25 @@ CASES = [
         "failing",
         "blind",
     ),
+    (
+        "failed before it was paused for a day, and fails since it is on again",
+        SourceFacts(
+            defined_at=ago(days=9), last_success_at=ago(days=1), failures=2, on_since=ago(minutes=14)
+        ),
+        "failing",
+        "degraded",
+    ),
+    (
+        "paused for a day, and silent since it is on again, but not for long",
+        SourceFacts(
+            defined_at=ago(days=9),
+            last_event_at=ago(days=1),
+            expected_every=timedelta(minutes=10),
+            on_since=ago(minutes=29),
+        ),
+        "ok",
+        "ok",
+    ),
     ("never worked", SourceFacts(defined_at=ago(minutes=20), failures=3), "failing", "blind"),
     (
         "fails since a minute, silent for an hour",

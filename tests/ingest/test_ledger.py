@@ -16,6 +16,7 @@ from ingest.worker import IngestWorker
 from tests.ingest.house import NOON, House
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import names, restore
 from tocsin.health import gaps
 from tocsin.health.gaps import SourceGap
 from tocsin.health.rhythm import BUCKETS, Rhythm, rhythm_of
@@ -111,6 +112,74 @@ def test_a_source_that_fails_again_while_it_catches_up_is_in_the_same_gap(house:
     (gap,) = ledger(house)
     first_answer = next(at for at in source.asked if at > NOON + 3 * MINUTE)
     assert gap.ends_at == gap.filled_at == first_answer
+
+
+def test_the_gap_of_a_source_that_is_paused_ends_then_and_goes_on_until_it_is_heard_again(
+    house: House,
+) -> None:
+    source = Scripted()
+    worker = worker_of(house, forum=source)
+    worker.collect_once()
+    source.answer = fails
+    play(house, worker, NOON + 20 * MINUTE)
+    house.define("forum", "feed", url="https://forum.example/rss", enabled=False)
+    play(house, worker, NOON + 21 * MINUTE)
+    (gap,) = ledger(house)
+    paused_at = NOON + 21 * MINUTE
+    assert (gap.starts_at, gap.ends_at, gap.filled_at) == (NOON, paused_at, None)
+    play(house, worker, NOON + 80 * MINUTE)
+    assert ledger(house) == [gap]
+
+    asked = len(source.asked)
+    house.define("forum", "feed", url="https://forum.example/rss")
+    play(house, worker, NOON + 81 * MINUTE)
+    # It is asked at once, and a new failure is a first one.
+    assert source.asked[asked:] == [NOON + 81 * MINUTE]
+    assert house.row(s.source_state, name="forum").failures == 1
+    assert ledger(house)[0].ends_at is None
+    health = house.row(s.health, component="source:forum")
+    assert (health.state, health.detail["reason"].split(":")[0]) == ("degraded", "fails for 1 min")
+    late = Mention("forum", "1", "alo", NOON + 30 * MINUTE)
+    source.answer = lambda now: Fetched([late])
+    play(house, worker, NOON + 83 * MINUTE)
+    (gap,) = ledger(house)
+    assert (gap.starts_at, gap.ends_at, gap.filled) == (NOON, source.asked[asked + 1], 1)
+
+
+def test_a_source_that_answers_when_it_is_on_again_has_one_gap_with_the_pause_in_it(house: House) -> None:
+    source = Scripted()
+    worker = worker_of(house, forum=source)
+    worker.collect_once()
+    source.answer = fails
+    play(house, worker, NOON + 5 * MINUTE)
+    house.remove("forum")
+    play(house, worker, NOON + 6 * MINUTE)
+    assert ledger(house)[0].ends_at == NOON + 6 * MINUTE
+    with house.store.write() as conn:
+        value = SourceDef.model_validate(
+            {"name": "forum", "kind": "feed", "url": "https://forum.example/rss"}
+        )
+        ended = names(conn, "source", ended=True)
+        restore(conn, value, next(iter(ended)), now=house.clock.now(), actor="test")
+    source.answer = lambda now: Fetched()
+    play(house, worker, NOON + 40 * MINUTE)
+    (gap,) = ledger(house)
+    assert (gap.starts_at, gap.ends_at, gap.open) == (NOON, NOON + 7 * MINUTE, False)
+
+
+def test_a_silence_that_is_told_ends_with_the_pause_of_its_source(house: House) -> None:
+    settings = {"url": "https://forum.example/rss", "expected_every_minutes": 5}
+    source = Scripted()
+    worker = worker_of(house, forum=source)
+    house.define("forum", "feed", **settings)
+    source.answer = lambda now: Fetched([Mention("forum", "1", "alo", NOON)])
+    worker.collect_once()
+    source.answer = lambda now: Fetched()
+    play(house, worker, NOON + 20 * MINUTE)
+    assert [(one.cause, one.ends_at) for one in ledger(house)] == [("silent", None)]
+    house.define("forum", "feed", **settings, enabled=False)
+    play(house, worker, NOON + 21 * MINUTE)
+    assert [(one.ends_at, one.open) for one in ledger(house)] == [(NOON + 21 * MINUTE, False)]
 
 
 def test_what_a_source_tells_is_written_once_and_is_never_filled(house: House) -> None:

@@ -45,6 +45,8 @@ class Defined(Generic[D]):
     created_at: datetime
     updated_at: datetime
     value: D
+    on_since: datetime | None = None
+    """When it was last switched on again, or brought back after its end. None: it was never off."""
 
     @property
     def name(self) -> str:
@@ -180,13 +182,23 @@ def save(
     if present.value == value:
         return find(conn, model, present.id)
     version, body = present.version + 1, value.model_dump(mode="json")
-    conn.execute(
-        update(d).where(d.c.kind == kind, d.c.id == present.id),
-        {"name": value.name, "definition": body, "version": version, "updated_at": now},
-    )
+    on_since = now if _is_on(value) and not _is_on(present.value) else present.on_since
+    change = {
+        "name": value.name,
+        "definition": body,
+        "version": version,
+        "updated_at": now,
+        "on_since": on_since,
+    }
+    conn.execute(update(d).where(d.c.kind == kind, d.c.id == present.id), change)
     _keep_version(conn, kind, present.id, version, body, now, actor)
     _bump(conn, kind)
-    return Defined(kind, present.id, version, present.created_at, now, value)
+    return Defined(kind, present.id, version, present.created_at, now, value, on_since)
+
+
+def _is_on(value: Definition | None) -> bool:
+    """Whether nobody has switched it off. A definition that cannot be read, and one that has no switch, are on."""
+    return bool(getattr(value, "enabled", True))
 
 
 def _create(conn: Connection, value: D, now: datetime, actor: str) -> Defined[D]:
@@ -285,11 +297,12 @@ def restore(conn: Connection, value: D, id: str, *, now: datetime, actor: str) -
         "version": version,
         "updated_at": now,
         "deleted_at": None,
+        "on_since": now,
     }
     conn.execute(update(d).where(d.c.kind == kind, d.c.id == id), change)
     _keep_version(conn, kind, id, version, body, now, actor)
     _bump(conn, kind)
-    return Defined(kind, id, version, row.created_at, now, value)
+    return Defined(kind, id, version, row.created_at, now, value, now)
 
 
 def touch(conn: Connection, kind: str) -> None:
@@ -328,6 +341,7 @@ class DefinitionRow:
     version: int
     created_at: datetime
     value: Definition | None
+    on_since: datetime | None = None
 
 
 def find_row(conn: Connection, model: type[Definition], name_or_id: str) -> DefinitionRow:
@@ -337,7 +351,7 @@ def find_row(conn: Connection, model: type[Definition], name_or_id: str) -> Defi
     row = _row(conn, model, name_or_id)
     readable = _readable(model, row)
     value = readable.value if readable is not None else None
-    return DefinitionRow(row.kind, row.id, row.name, row.version, row.created_at, value)
+    return DefinitionRow(row.kind, row.id, row.name, row.version, row.created_at, value, row.on_since)
 
 
 def _row(conn: Connection, model: type[Definition], name_or_id: str) -> Row[Any]:
@@ -368,7 +382,7 @@ def _readable(model: type[D], row: object) -> Defined[D] | None:
 
 def _kept(_model: type[D], row: object, value: D) -> Defined[D]:
     r = cast("Row[Any]", row)
-    return Defined(r.kind, r.id, r.version, r.created_at, r.updated_at, value)
+    return Defined(r.kind, r.id, r.version, r.created_at, r.updated_at, value, r.on_since)
 
 
 def _keep_version(

@@ -6,12 +6,14 @@
 | told | when the source says | when the source says | is lost |
 | silent | with the last mention | with the next one | was never said, or is lost |
 
+A source that is paused or ended is asked no more: a gap that is open ends then. One that failed goes on when it is on again.
+
 While a gap is open, and for ever where it is lost, the windows in it are incomplete: missing data is never calm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -98,6 +100,19 @@ def reopen(conn: Connection, gap: SourceGap) -> SourceGap:
     """The gap of a source that failed again before it had caught up: it goes on."""
     conn.execute(update(s.source_gaps).where(s.source_gaps.c.id == gap.id).values(ends_at=None))
     return replace(gap, ends_at=None)
+
+
+def left(conn: Connection, listened: Collection[str]) -> list[SourceGap]:
+    """The gaps that last in sources that nobody listens to any more: those that are not among `listened`."""
+    return [one for one in _read(conn, s.source_gaps.c.ends_at.is_(None)) if one.source not in listened]
+
+
+def leave(conn: Connection, gaps: Iterable[SourceGap], now: datetime) -> None:
+    """End these gaps: their sources were paused or ended. What a failure kept back may still come when the source is on again."""
+    g = s.source_gaps
+    for one in gaps:
+        values = {"ends_at": max(now, one.starts_at), "filled_at": None if one.cause == FAILED else now}
+        conn.execute(update(g).where(g.c.id == one.id, g.c.ends_at.is_(None)).values(values))
 
 
 def open_gaps(conn: Connection, sources: Sequence[str], cause: Cause) -> dict[str, SourceGap]:

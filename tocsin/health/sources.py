@@ -8,6 +8,8 @@
 | never heard | nothing has come yet | never: the source will be silent or failing in time |
 | ok | else | never |
 
+A source that was off and is on again is judged from then on: nobody listened before, so nothing failed and nothing was silent.
+
 A silence is judged by what a person expects, else by the source's own rhythm (`tocsin.health.rhythm`). The first line that holds
 is the state. A source that fails and is silent too is failing, and it is blind as soon as one of the
 two rules says so.
@@ -47,7 +49,7 @@ PUSHED: Final = "pushed"
 GAPS_SHOWN: Final = 20
 _d = s.definitions.c
 # Made once: every look at the sources asks it.
-_DEFINED: Final = select(_d.name, _d.id, _d.definition, _d.created_at, _d.deleted_at).where(
+_DEFINED: Final = select(_d.name, _d.id, _d.definition, _d.created_at, _d.deleted_at, _d.on_since).where(
     _d.kind == "source"
 )
 
@@ -69,6 +71,8 @@ class SourceFacts:
     """The last time that a mention came; it may have been posted earlier."""
 
     rhythm: Rhythm = UNKNOWN
+    on_since: datetime | None = None
+    """When it was last switched on again, or brought back after its end. None: it was never off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceV
     silence, too_long = _silence(source, now)
     silence_is_blind = too_long is not None and silence >= blind_after
     if source.failures:
-        since = source.last_success_at or source.defined_at
+        since = _latest(source.last_success_at or source.defined_at, source.on_since)
         failing = now - since if since is not None else timedelta(0)
         reason = f"fails for {ago(failing)}: {(source.last_error or 'unknown')[:200]}"
         return SourceVerdict(FAILING, failing >= blind_after or silence_is_blind, reason)
@@ -111,22 +115,28 @@ def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceV
 def _silence(source: SourceFacts, now: datetime) -> tuple[timedelta, str | None]:
     """The length of the silence, and why it is too long; None where it is not.
 
-    Silence counts from the newest mention, or from the definition of the source where no mention came since. The interval that
+    Silence counts from the newest mention, or from the time at which the source was defined, or was on again, where no mention
+    came since. The interval that
     a person expects counts; without one, the rhythm that the source has taught.
     """
-    if source.defined_at is None:
+    begun = _latest(source.defined_at, source.on_since)
+    if begun is None:
         return timedelta(0), None
     if source.expected_every is not None:
-        silence = now - max(source.last_event_at or source.defined_at, source.defined_at)
+        silence = now - max(source.last_event_at or begun, begun)
         longest = SILENCE_FACTOR * min(source.expected_every, LONGEST_EXPECTED)
         return silence, f"expected every {ago(source.expected_every)}" if silence > longest else None
     if source.last_news_at is None:
         return timedelta(0), None
-    since = max(source.last_news_at, source.defined_at)
+    since = max(source.last_news_at, begun)
     silence, due = now - since, source.rhythm.due(since, now)
     if due < DUE or silence < SHORTEST:
         return silence, None
     return silence, f"some {due:.0f} posts used to come in such a time"
+
+
+def _latest(*times: datetime | None) -> datetime | None:
+    return max((one for one in times if one is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,8 @@ def source_reports(
     for name in sorted(names):
         there, row = defined.get(name), known.get(name)
         definition = there.definition if there is not None else {}
-        facts = facts_of(definition, there.created_at if there is not None else None, row)
+        made_at, on_since = (there.created_at, there.on_since) if there is not None else (None, None)
+        facts = facts_of(definition, made_at, row, on_since)
         reports.append(
             SourceReport(
                 name=name,
@@ -241,11 +252,14 @@ def _requests(row: Any) -> Sequence[Mapping[str, Any]]:
     return told if isinstance(told, list) else ()
 
 
-def facts_of(definition: Mapping[str, Any], defined_at: datetime | None, row: Any) -> SourceFacts:
+def facts_of(
+    definition: Mapping[str, Any], defined_at: datetime | None, row: Any, on_since: datetime | None = None
+) -> SourceFacts:
     """The facts from a source's definition as stored, and from its row of `source_state` (None: it has none)."""
     return SourceFacts(
         enabled=bool(definition.get("enabled", True)),
         defined_at=defined_at,
+        on_since=on_since,
         expected_every=_minutes(definition.get("expected_every_minutes")),
         last_event_at=row.last_event_at if row is not None else None,
         last_success_at=row.last_success_at if row is not None else None,

@@ -95,6 +95,8 @@ definitions = _table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
+    # When it was last switched on again, or brought back after its end. Null: it was never off.
+    Column("on_since", UtcTime),
     Index("definitions_by_name", "kind", "name"),
 )
 definition_versions = _table(

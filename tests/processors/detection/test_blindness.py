@@ -42,6 +42,14 @@ def test_a_gap_counts_until_it_is_filled_and_for_ever_where_it_is_lost() -> None
     assert blind_spans([gap("silent", 10, 5, 5)], NOW) == {"forum": [(NOW - 10 * MINUTE, NOW - 5 * MINUTE)]}
 
 
+def test_nothing_is_missed_of_a_source_that_nobody_listens_to_any_more() -> None:
+    off = {"forum"}
+    assert blind_spans([gap("failed", 10, 5)], NOW, off) == {"forum": [(NOW - 10 * MINUTE, NOW - 5 * MINUTE)]}
+    assert blind_spans([gap("failed", 10, 5, 4)], NOW, off) == {}
+    # It lasts until ingest has seen that nobody listens.
+    assert blind_spans([gap("failed", 10, None)], NOW, off) == {"forum": [(NOW - 10 * MINUTE, NOW + MINUTE)]}
+
+
 def test_only_monitors_that_a_blind_source_fed_miss_it(store: Store) -> None:
     parts = [("a", "forum", 90), ("a", "press", 10), ("b", "forum", 9), ("b", "press", 91), ("c", "press", 5)]
     with store.write() as conn:
