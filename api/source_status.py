@@ -53,6 +53,10 @@ class SourceStatus(BaseModel):
         description="Why the last attempt failed, or what was wrong with the last answer; null: nothing was."
     )
     failures: int
+    next_fetch_at: datetime | None = Field(
+        description="When it is asked next: after a failure, or an answer of 429 with Retry-After, that is later than usual."
+        " null: it is off, or others push to it."
+    )
     received: int
     rejected: int
     requests: list[RequestsLeft]
@@ -76,6 +80,7 @@ def source_status(one: SourceReport, now: datetime) -> dict[str, Any]:
         "last_success_at": facts.last_success_at,
         "last_error": facts.last_error,
         "failures": facts.failures,
+        "next_fetch_at": one.next_fetch_at,
         "received": row.received if row is not None else 0,
         "rejected": row.rejected if row is not None else 0,
         "requests": list(one.requests),

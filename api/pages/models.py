@@ -310,7 +310,7 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
         state=one.verdict.state,
         last_event_at=facts.last_event_at,
         last_success_at=facts.last_success_at,
-        next_fetch_at=row.next_fetch_at if row is not None else None,
+        next_fetch_at=one.next_fetch_at,
         lag=max(timedelta(), now - facts.last_event_at) if facts.last_event_at else None,
         received=int(row.received) if row is not None else 0,
         rejected=int(row.rejected) if row is not None else 0,

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
@@ -42,6 +42,8 @@ from tocsin.store.server import first_damage, server_facts
 from tocsin.stream.port import MENTIONS
 
 LEAST_DISK = 1024**3
+# A source whose next try is later than this is said with its time.
+SOON = timedelta(minutes=1)
 LOOK_FOR_DAMAGE = timedelta(seconds=20)
 SERVER_APART = timedelta(seconds=5)
 """A server whose clock differs by more from this machine's is worth a line."""
@@ -239,7 +241,14 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
     for row in troubled_sources(conn):
         # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
         state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"
-        yield Observation(state, f"{row.component.replace(':', ' ')} is {row.state}", in_words(row.detail))
+        yield Observation(state, f"{row.component.replace(':', ' ')} is {row.state}", _told(row.detail, now))
+
+
+def _told(detail: Mapping[str, Any], now: datetime) -> str:
+    """What a source suffers from, and when it is asked again where that is later than in a moment."""
+    said, due = in_words(detail), detail.get("next_fetch_at")
+    waits = bool(detail.get("failures")) and due is not None and datetime.fromisoformat(due) > now + SOON
+    return f"{said}; it is asked again at {due}" if waits else said
 
 
 def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:

@@ -27,16 +27,17 @@ from tocsin.health.report import source_rows
 from tocsin.health.sources import component_of
 from tocsin.store.source_state import source_states
 
-HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
+HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "NEXT TRY", "WHY")
 
 Say = Callable[[str], None]
 
 
-def table(conn: Connection) -> list[tuple[str, ...]]:
+def table(conn: Connection, now: datetime) -> list[tuple[str, ...]]:
     """A row for each defined source, with the columns of `HEADER`."""
     states, health = source_states(conn), source_rows(conn)
     return [
-        _row(one, states.get(one.name), health.get(component_of(one.name))) for one in listed(conn, SourceDef)
+        _row(one, states.get(one.name), health.get(component_of(one.name)), now)
+        for one in listed(conn, SourceDef)
     ]
 
 
@@ -126,7 +127,7 @@ def _titled(mention: Mention) -> str:
     return " | ".join(filter(None, (mention.title, mention.text)))
 
 
-def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:
+def _row(one: Defined[SourceDef], state: Any, health: Any, now: datetime) -> tuple[str, ...]:
     if not one.value.enabled:
         shown, why = "off", ""
     elif health is None:
@@ -140,8 +141,14 @@ def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:
         _time(state.last_event_at if state else None),
         str(state.received if state else 0),
         str(state.rejected if state else 0),
+        _next_try(state.next_fetch_at if state and one.value.enabled else None, now),
         one_line(why, 200),
     )
+
+
+def _next_try(due: datetime | None, now: datetime) -> str:
+    """When a source is asked next. One that is due is asked by and by; one without a time is off, or others push to it."""
+    return "now" if due is not None and due <= now else _time(due)
 
 
 def _pushed(runtime: Runtime, name: str, say: Say) -> Sequence[Mention]:

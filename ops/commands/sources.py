@@ -28,12 +28,12 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sources(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
-    """List every source with its health, its last mention, and how many mentions it gave."""
+    """List every source with its health, its last mention, how many mentions it gave, and when it is asked next."""
     from ops.check import sources
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        rows = sources.table(conn)
+        rows = sources.table(conn, runtime.clock.now())
     if not rows:
         typer.echo(
             "no sources yet; define some in a file and: tocsin apply FILE (see docs/sources.md)", err=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -114,13 +114,24 @@ def test_how_a_source_is_says_its_gaps_and_what_its_hosts_take(world: World) -> 
     requests = [{"host": "forum.example", "left": 7, "of": 10, "per_s": 60, "next_at": None}]
     with world.scene.store.write() as conn:
         world.scene.store.put(
-            conn, s.source_state, [{"name": "forum", "failures": 0, "received": 3, "rejected": 0}]
+            conn,
+            s.source_state,
+            [
+                {
+                    "name": "forum",
+                    "failures": 0,
+                    "received": 3,
+                    "rejected": 0,
+                    "next_fetch_at": now + 9 * MINUTE,
+                }
+            ],
         )
         row = {"component": "source:forum", "at": now, "state": "ok", "detail": {"requests": requests}}
         world.scene.store.put(conn, s.health, [row])
         gaps.tell(conn, "forum", [(now - 9 * MINUTE, now - 2 * MINUTE, "the cursor is too old")])
     health = client.get(f"/v1/sources/{made['id']}/health").json()
     assert health["requests"] == requests
+    assert datetime.fromisoformat(health["next_fetch_at"]) == now + 9 * MINUTE
     (gap,) = health["gaps"]
     assert (gap["cause"], gap["filled"]) == ("told", 0)
     assert gap["words"].endswith("the cursor is too old")

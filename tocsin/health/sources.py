@@ -162,6 +162,11 @@ class SourceReport:
     gaps: Sequence[SourceGap] = ()
     """The newest gaps of the ledger, the newest first."""
 
+    @property
+    def next_fetch_at(self) -> datetime | None:
+        """When the source is asked next, as last stored; None where nobody asks it."""
+        return self.row.next_fetch_at if self.row is not None and self.facts.enabled else None
+
 
 def source_reports(
     conn: Connection,

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from ops.check.doctor import observations
 from tests.engines.postgres import Postgres
 from tests.stores import store_at
-from tocsin.core.clock import SystemClock
+from tocsin.core.clock import SystemClock, iso
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import save
 from tocsin.health.report import Reporter
@@ -71,6 +71,34 @@ def test_a_part_is_said_to_have_spoken_and_not_to_run_since_it_may_have_died_a_m
     assert any(re.fullmatch(r"ingest spoke 4\d s ago", one) for one in said), said
     assert not any(one.endswith(" runs") for one in said)
     assert "sources that are switched on: 1" in said, "nobody asks a source that others push to"
+
+
+def test_a_source_that_waits_is_named_with_the_time_of_its_next_try(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "store.db")
+    now = SystemClock().now()
+    due = iso(now + timedelta(hours=1))
+    failing = {"reason": "fails for 9 min: 429", "failures": 1}
+    with store.write() as conn:
+        rows = [
+            {"component": f"source:{name}", "at": now, "state": "degraded", "detail": detail}
+            for name, detail in (
+                ("late", failing | {"next_fetch_at": due}),
+                ("soon", failing | {"next_fetch_at": iso(now)}),
+                ("warns", {"reason": "half of it", "failures": 0, "next_fetch_at": due}),
+                ("told", {"reason": "by an older version"}),
+            )
+        ]
+        store.put(conn, s.health, rows)
+    store.close()
+    said = {
+        one.text: one.advice for one in observations(None, tmp_path, None, None) if "degraded" in one.text
+    }
+    assert said == {
+        "source late is degraded": f"fails for 9 min: 429; it is asked again at {due}",
+        "source soon is degraded": "fails for 9 min: 429",
+        "source warns is degraded": "half of it",
+        "source told is degraded": "by an older version",
+    }
 
 
 def test_two_sources_that_read_the_same_are_named_since_their_posts_count_twice(tmp_path: Path) -> None:

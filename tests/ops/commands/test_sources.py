@@ -15,7 +15,7 @@ from ops.check.sources import looked, undefined
 from ops.commands import sources
 from tests.contracts.loopback import Loopback, posts
 from tests.contracts.loopback import loopback as loopback
-from tests.ingest.house import House, line
+from tests.ingest.house import House, Site, line
 from tests.ingest.networks import NETWORKS
 from tocsin.core.clock import SystemClock
 from tocsin.core.errors import NotFound, WrongInput
@@ -110,9 +110,22 @@ def test_every_source_is_listed_with_its_health(house: House, command: Command) 
     house.define("new", "push")
     rows = [row.split() for row in command("list").stdout.splitlines()]
     assert rows[1][:3] == ["forum", "file", "ok"]
-    assert rows[1][3:] == ["2026-03-01", "11:59:00Z", "1", "0"]
+    assert rows[1][3:] == ["2026-03-01", "11:59:00Z", "1", "0", "now"]
     assert rows[2][:3] == ["gone", "file", "off"]
     assert rows[3][:3] == ["new", "push", "unknown"]
+
+
+def test_a_source_that_a_network_puts_off_is_listed_with_the_time_of_its_next_try(
+    house: House, command: Command, site: Site
+) -> None:
+    site.status = 429
+    site.headers["retry-after"] = "3600"
+    now = SystemClock().now()
+    house.clock.advance(now - house.clock.now())
+    house.define("forum", "feed", url=site.url)
+    house.worker().collect_once()
+    (row,) = command("list").stdout.splitlines()[1:]
+    assert f"  {now + timedelta(hours=1):%Y-%m-%d %H:%M:%SZ}  fails for 0 min: the feed answered 429" in row
 
 
 def test_a_text_cannot_steer_the_terminal() -> None:
