@@ -64,7 +64,7 @@ def require_possible(
 ) -> None:
     """Raise `WrongInput` where this definition could not be saved: what it refers to is not there, or may not be read."""
     require_allowed(settings, value, present)
-    require_sound(conn, value)
+    require_sound(conn, value, present)
 
 
 def make(conn: Connection, settings: Settings, who: Principal, value: D, now: datetime) -> Defined[D]:

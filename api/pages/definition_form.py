@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from api import defining
-from api.auth.rules import RULES
+from api.answering import ANSWER, WORK
 from api.pages.flash import flash_of
 from api.pages.formatting import Formatter
 from api.pages.history import history_address
@@ -74,13 +74,9 @@ class Look:
     monitors: Sequence[str]
     zone: ZoneInfo
     now: datetime
-    # The names of those who can be on call: they are active, and may acknowledge.
+    # The names of those who can be on call: they are active, and may acknowledge. Then of those who may work an escalation.
     answering: Sequence[str] = ()
-
-    @property
-    def targets(self) -> list[str]:
-        """Whom a step of a policy may wake."""
-        return [f"person:{one}" for one in self.people] + [f"schedule:{one}" for one in self.schedules]
+    working: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +168,9 @@ def look_of(ctx: PageContext, conn: Connection) -> Look:
     people, schedules, monitors = (
         list(names(conn, one).values()) for one in ("person", "schedule", "monitor")
     )
-    roles = RULES["POST", "/v1/alerts/{id}/acknowledge"].roles
-    answering = [one.name for one in listed(conn, Person) if one.value.active and one.value.role in roles]
-    return Look(people, schedules, monitors, ctx.fmt.zone, ctx.fmt.now, answering)
+    active = [one.value for one in listed(conn, Person) if one.value.active]
+    answering, working = ([one.name for one in active if one.role in roles] for roles in (ANSWER, WORK))
+    return Look(people, schedules, monitors, ctx.fmt.zone, ctx.fmt.now, answering, working)
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime | None:
@@ -226,7 +222,7 @@ def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
                 typed["version"] = str(present.version)
                 return shown_form(ctx, kind, typed, look, present, {"": "stale"}, conn, 409, edits)
         if value is not None:
-            faults, status = {}, 422
+            faults, said, status = {}, {}, 422
             try:
                 if present is None:
                     defining.make(conn, state.settings, who, value, state.now())
@@ -238,12 +234,15 @@ def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
             except ValidationError as error:
                 faults = _places(error)
             except WrongReference as error:
-                faults = {_field(error.field.split(".")): ""}
+                field = _field(error.field.split("."))
+                faults, said = {field: ""}, {field: said_of(ctx.fmt, field, error.what)}
             except WrongInput:
                 faults = {"": ""}
             if not faults:
                 return RedirectResponse(f"/{kind.path}?done=saved", 303)
-            return shown_form(ctx, kind, asked_again(typed), look, present, faults, conn, status)
+            return shown_form(
+                ctx, kind, asked_again(typed), look, present, faults, conn, status, beside={"said": said}
+            )
         return shown_form(ctx, kind, asked_again(typed), look, present, faults, conn, 422)
 
 
@@ -299,7 +298,6 @@ def shown_form(
     """The form. `beside` is what a form beside it needs: its faults (`said`) in the reader's language, and what stands in it."""
     more = 2 if typed.get("more") else 1
     said = {one: ctx.fmt.translate(FAULTS.get(key or one, FAULTS[""])) for one, key in faults.items()}
-    people = [(one, one) for one in look.people]
     flash, bad = flash_of(ctx.request, ctx.fmt)
     schedules = [(f"schedule:{one}", f"{one} ({ctx.fmt.translate('schedule')})") for one in look.schedules]
     return render(
@@ -310,8 +308,14 @@ def shown_form(
         rows=lambda prefix: len(chosen(typed, prefix, 60)) + more,
         step_count=max(1, _count(typed, "s", ".after") + more - 1),
         override_count=_count(typed, "o", ".person", ".from") + more,
-        people_choices=people,
-        target_choices=[(f"person:{name}", name) for name, _ in people] + schedules,
+        people_choices=[(one, one) for one in look.answering],
+        target_choices={
+            "steps": _targets(look.answering) + schedules,
+            "pr": _targets(look.working) + schedules,
+            "legal": _targets(look.working) + schedules,
+            "fallback": _targets(look.answering) + schedules,
+            "heads_up": _targets(look.people) + schedules,
+        },
         monitor_choices=[(one, one) for one in look.monitors],
         role_choices=[(one.value, ctx.fmt.term("role", one.value)) for one in Role],
         id=present.id if present else None,
@@ -326,6 +330,11 @@ def shown_form(
         flash_bad=bad,
         **kind.more(present, conn) | {k: v for k, v in (beside or {}).items() if k != "said"},
     )
+
+
+def _targets(people: Sequence[str]) -> list[tuple[str, str]]:
+    """People as a policy names them, with their names."""
+    return [(f"person:{one}", one) for one in people]
 
 
 def _count(typed: Typed, prefix: str, *names: str) -> int:

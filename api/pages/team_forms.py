@@ -229,7 +229,9 @@ def _upcoming(one: Schedule, look: Look) -> list[Override]:
 
 def _given_schedule(typed: Typed, present: Schedule | None, look: Look) -> tuple[dict[str, Any], set[str]]:
     wrong: set[str] = set()
-    overrides = [one for one in present.overrides if one.ends_at <= look.now] if present else []
+    # Of those that are over, whoever is gone by now would be refused, and the form does not show them.
+    over = [one for one in present.overrides if one.ends_at <= look.now] if present else []
+    overrides = [one for one in over if one.person in look.people]
     for number in range(40):
         person = typed.get(f"o{number}.person", "").strip()
         ends = [typed.get(f"o{number}.{name}", "") for name in ("from", "until")]

@@ -13,6 +13,7 @@ from alerts.directory import NOBODY, Directory, Someone
 from alerts.notifiers.channels import obstacles
 from alerts.notifiers.registry import LAST_RESORT
 from alerts.readiness import NO_CHANNEL, NOBODY_ON_CALL, Lack, Unready, in_use, on_call_by
+from api.answering import ANSWER
 from ops.check.observation import Observation
 from tocsin.definitions.models import Definition, Policy
 from tocsin.definitions.references import WrongReference, references
@@ -24,6 +25,7 @@ GIVE = "give its people a channel, on the page (/me) or with: tocsin apply FILE"
 
 NOT_PROVEN = "no code was typed that proves the channel, and no file vouches for it"
 STAFF = "put somebody on call, on the page under Settings or with: tocsin apply FILE"
+ABLE = "name somebody else, or give the role of those who answer with: tocsin user create NAME --role community_manager"
 PROVE = "send a code and type it on the page (/me), or vouch for the channel with: tocsin apply FILE"
 
 WHAT_HELPS: Final[Mapping[Lack, str]] = {NOBODY_ON_CALL: STAFF, NO_CHANNEL: MEND, readiness.NOT_PROVEN: PROVE}
@@ -50,6 +52,7 @@ def paging(
             if one.id not in told:
                 told.add(one.id)
                 yield from _person(one, settings)
+                yield from _unable(one, name)
 
 
 def _policy(name: str, policy: Policy, people: Directory, now: datetime, settings: Settings) -> Observation:
@@ -73,6 +76,15 @@ def _person(one: Someone, settings: Settings) -> Iterator[Observation]:
             yield Observation("bad", text, MEND)
         elif one.lacks_proof(channel):
             yield Observation("bad", f"{one.name} is not paged by {channel.kind}: {NOT_PROVEN}", PROVE)
+
+
+def _unable(one: Someone, policy: str) -> Iterator[Observation]:
+    """A person who is paged and whose role can acknowledge nothing."""
+    if one.person.role not in ANSWER:
+        text = (
+            f"{one.name} is paged by policy {policy!r} and cannot answer: the role is {one.person.role.value}"
+        )
+        yield Observation("bad", text, ABLE)
 
 
 def _lost(conn: Connection, values: Sequence[Definition]) -> Iterator[Observation]:

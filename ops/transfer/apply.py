@@ -291,11 +291,12 @@ def _vouched(
 
 def _check(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
     """Check every definition against the store and the rest of the file. Raises `WrongInput` for the first wrong one."""
-    beside = {kind_of(SECTIONS[section]): {one.name for one in given} for section, given in values.items()}
+    beside = {kind_of(SECTIONS[section]): given for section, given in values.items()}
     for section, given in values.items():
+        stored = {one.name: one.value for one in listed(conn, SECTIONS[section])} if given else {}
         for value in given:
             try:
-                require_sound(conn, value, beside)
+                require_sound(conn, value, stored.get(value.name), beside)
             except WrongInput as error:
                 raise WrongInput(f"{name}: {section} {value.name!r}: {error}") from None
 

@@ -247,6 +247,33 @@ def test_who_is_on_call_now_and_next_is_seen_and_a_night_is_handed_over(night: S
     assert signed_in(night, "p_vic").post(f"/schedules/{desk}/handover", data=turn).status_code == 403
 
 
+@pytest.mark.slow("asks for many answers")
+def test_forms_offer_those_who_can_answer_and_an_exception_that_is_over_stands_in_no_way(
+    night: SeededApp,
+) -> None:
+    root = signed_in(night, "p_root")
+    shown = page(root, "/schedules/new")
+    assert '<option value="Ada Yılmaz">' in shown and "Vic Viewer" not in shown
+    by_field = re.findall(r'<select id="([a-z0-9_.]+)".*?</select>', page(root, "/policies/new"))
+    assert {"s0.t0", "pr.t0", "fallback.t0", "heads_up.t0"} <= set(by_field)
+    offered = {
+        field: "person:Vic Viewer" in options
+        for field, options in re.findall(
+            r'<select id="([a-z0-9_.]+)"(.*?)</select>', page(root, "/policies/new")
+        )
+    }
+    assert [field for field, told_only in offered.items() if told_only] == ["heads_up.t0"]
+    status, refused = post(root, "/schedules/new", SCHEDULE | {"r0": "Vic Viewer", "r1": ""})
+    assert status == 422 and "&#39;Vic Viewer&#39; has the role viewer and could not answer" in refused
+    post(root, "/people/new", PERSON)
+    over = {"o1.person": "Elif", "o1.from": "2026-11-10T09:00", "o1.until": "2026-11-11T09:00"}
+    assert post(root, "/schedules/new", SCHEDULE | over | {"r0": "Ada Yılmaz", "r1": ""})[0] == 303
+    assert post(root, f"/people/{id_of(night, Person, 'Elif')}/end", {})[0] == 303
+    desk = f"/schedules/{id_of(night, Schedule, 'desk')}"
+    edited = SCHEDULE | {"r0": "Ada Yılmaz", "r1": "Robin Admin", "version": "1"}
+    assert post(root, desk, edited) == (303, "/schedules?done=saved")
+
+
 def test_a_key_is_shown_once_and_ended_and_a_browser_is_signed_out(night: SeededApp) -> None:
     client, ada = signed_in(night, "p_root"), signed_in(night, "p_ada")
     status, shown = post(client, "/keys", {"name": "wallboard", "role": "viewer", "scope.read": "1"})

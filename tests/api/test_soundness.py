@@ -85,6 +85,31 @@ def test_a_change_is_checked_as_a_creation_is(world: World) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "heads_up")
 
 
+def test_nobody_is_asked_who_could_not_answer_and_who_stood_there_before_stays(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    assert admin.post("/v1/people", json={"name": "vera"}).status_code == 201
+    steps = [{"after_minutes": 0, "targets": ["person:ada"]}]
+    asked = {
+        "steps.1.targets": {"steps": [*steps, {"after_minutes": 5, "targets": ["person:vera"]}]},
+        "teams.fallback": {"steps": steps, "teams": {"fallback": ["person:vera"]}},
+        "teams.legal": {"steps": steps, "teams": {"legal": ["person:vera"]}},
+    }
+    for field, body in asked.items():
+        answer = admin.post("/v1/policies", json={"name": "late", **body})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+        assert "'vera' has the role viewer and could not answer" in answer.json()["detail"]
+    turns = {"name": "desk", "rotation": ["vera"], "starts_at": "2031-03-05T10:00:00Z"}
+    assert admin.post("/v1/schedules", json=turns).status_code == 422
+    told = {"name": "told", "steps": steps, "heads_up": ["person:vera"]}
+    assert admin.post("/v1/policies", json=told).status_code == 201
+    path = admin.post("/v1/people", json={"name": "wim", "role": "pr"}).headers["location"]
+    turns = turns | {"rotation": ["wim"]}
+    desk = admin.post("/v1/schedules", json=turns).headers["location"]
+    assert admin.put(path, json={"name": "wim"}, headers={"If-Match": "*"}).status_code == 200
+    longer = turns | {"turn_hours": 12}
+    assert admin.put(desk, json=longer, headers={"If-Match": "*"}).status_code == 200
+
+
 def test_a_silence_names_its_monitor_by_name_or_by_id(world: World) -> None:
     manager = world.key(Role.COMMUNITY_MANAGER)
     times = {"starts_at": "2031-03-05T10:00:00Z", "ends_at": "2031-03-06T10:00:00Z", "reason": "x"}

@@ -24,11 +24,12 @@ SHOWN: Final = 20
 
 
 class WrongReference(WrongInput):
-    """A definition refers to something that is not there. `field` names the field."""
+    """A definition refers to something that is not there, or cannot do what is asked. `field` names the field, `what` says it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(Sentence("{field}: {what}", field=field, what=message))
         self.field = field
+        self.what = message
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from api.pages.readiness import not_ready
 from ops.check.paging import paging
 from tests.alerts.scene import PEOPLE, POLICY, Scene
-from tocsin.definitions.models import Channel, Monitor, Person, Policy, Schedule
+from tocsin.definitions.models import Channel, Monitor, Person, Policy, Role, Schedule
 from tocsin.definitions.repository import delete
 from tocsin.settings import Settings, Smtp
 
@@ -32,8 +32,14 @@ def test_a_policy_whose_steps_all_lead_to_a_working_channel_is_well(tmp_path: Pa
 
 def test_a_step_whose_people_have_no_channel_is_printed_and_said_to_ring_nobody(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.define(Person(name="ben"))
+    scene.define(Person(name="ben", role=Role.COMMUNITY_MANAGER))
     assert said(scene) == [("note", "policy 'default': step 2 is printed here and rings nobody")]
+
+
+def test_a_person_who_is_paged_and_became_a_viewer_is_told(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.define(Person(name="ben", role=Role.VIEWER, email="ben@example.org"))
+    assert ("bad", "ben is paged by policy 'default' and cannot answer: the role is viewer") in said(scene)
 
 
 def test_without_a_mail_server_mail_reaches_nobody(tmp_path: Path) -> None:
@@ -50,7 +56,7 @@ def test_without_a_mail_server_mail_reaches_nobody(tmp_path: Path) -> None:
 
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(tmp_path)
-    scene.define(Person(name="ben", channels=(Channel.model_validate(HOOK),)))
+    scene.define(Person(name="ben", role=Role.PR, channels=(Channel.model_validate(HOOK),)))
     monkeypatch.delenv("TOCSIN_TEST_HOOK", raising=False)
     found = said(scene)
     assert ("bad", "policy 'default': step 2 leads to no channel that works") in found

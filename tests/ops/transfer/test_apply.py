@@ -128,6 +128,9 @@ BAD = {
     "monitors:\n  - name: x\n\tquery: y": "line 3, column 1",
     "people: [{name: x, role: boss}]": "role = 'boss'",
     "policies: [{name: p, steps: [{after_minutes: 0, targets: ['person:nobody']}]}]": "there is no person 'nobody'",
+    "people: [{name: vera}]\npolicies: [{name: p, steps: [{after_minutes: 0, targets: ['person:vera']}]}]": (
+        "policies 'p': steps.0.targets: 'vera' has the role viewer and could not answer; who can: admin, community_manager"
+    ),
     "policies: [{name: p, steps: [{after_minutes: 0, targets: ['nobody']}]}]": "must be person:NAME or schedule:NAME",
     "schedules: [{name: w, rotation: [ada], starts_at: 2031-03-03T09:00:00}]": "needs an offset",
     'schedules: [{name: w, rotation: [ada], starts_at: "2031-03-03 09:00"}]': (
