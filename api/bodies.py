@@ -15,6 +15,7 @@ import msgspec
 
 from api.problems import Problem, field_error
 from tocsin.core.sentences import Sentence
+from tocsin.core.text import one_line
 from tocsin.reading.size import holds_more
 from tocsin.reading.unpacked import GZIP_MAGIC
 
@@ -29,6 +30,9 @@ MAX_GZIP_MEMBERS = 1000
 _STEP_BYTES = 16 * 1024
 # A line that is not blank, from its first visible byte on.
 _LINE = re.compile(rb"[^\s][^\n]*")
+# A list of objects.
+_OBJECTS = re.compile(rb"\s*\[\s*\{")
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LINES = ("application/x-ndjson", "application/jsonl", "application/jsonlines")
 
 
@@ -115,8 +119,28 @@ def items_of(body: bytes, content_type: str) -> list[bytes]:
         if body.startswith(b"["):
             return _counted(_elements(body))
         if b"\n" not in body or _is_one_value(body):
-            return [body]
-    return _counted(found[0] for found in _LINE.finditer(body))
+            return [_not_wrapped(body)]
+    lines = _counted(found[0] for found in _LINE.finditer(body))
+    return [_not_wrapped(lines[0])] if len(lines) == 1 else lines
+
+
+def _not_wrapped(body: bytes) -> bytes:
+    """The only item of a body. Raises 422 where it is no mention but holds a list of them, such as `{"mentions": [...]}`."""
+    try:
+        fields = _FIELDS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    if "id" not in fields and "text" not in fields:
+        for name, value in fields.items():
+            if _OBJECTS.match(bytes(value)):
+                raise _malformed(
+                    Sentence(
+                        "the body is an object with a list under {name}; send the list itself, a single mention, or one mention"
+                        " a line",
+                        name=repr(one_line(name, 40)),
+                    )
+                )
+    return body
 
 
 @cache

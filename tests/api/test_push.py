@@ -56,6 +56,28 @@ def test_an_object_an_array_and_lines_are_all_taken(world: World) -> None:
     assert sorted(handed_over(world)) == [("api", id) for id in ("a", "a2", "b", "b2", "c", "d", "e", "f")]
 
 
+@pytest.mark.parametrize("name", ["mentions", "items", "data", "posts\x1b[31m" + "x" * 99])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson", "text/plain"])
+def test_a_list_inside_an_object_is_refused_with_the_forms_that_are_taken(
+    world: World, name: str, kind: str
+) -> None:
+    key, wrapped = world.key(Role.COMMUNITY_MANAGER), {"count": 1, name: [mention("a", world.now)]}
+    indents = (None,) if kind.endswith("ndjson") else (None, 2)
+    for indent in indents:
+        body = json.dumps(wrapped, indent=indent)
+        answer = key.post("/v1/mentions", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:tocsin:problem:malformed")
+        told = answer.json()["detail"]
+        assert told.startswith(f"the body is an object with a list under '{name[:5]}")
+        assert told.endswith("send the list itself, a single mention, or one mention a line")
+        assert "\x1b" not in told
+    assert handed_over(world) == []
+    assert world.key(Role.ADMIN).get("/v1/dead-letters").json()["items"] == []
+    # A mention may hold lists of objects of its own.
+    own = mention("b", world.now, attachments=[{"kind": "poll"}])
+    assert key.post("/v1/mentions", json=own).json()["accepted"] == 1
+
+
 def test_a_push_key_fixes_the_source_and_others_may_name_it(world: World) -> None:
     now = world.now
     world.key(Role.COMMUNITY_MANAGER, source="shop").post(
