@@ -54,6 +54,8 @@ class Alert:
     evidence: Mapping[str, Any]
     drill: bool
     version: int
+    # The name of whose voice it tells of, where somebody has looked it up (`alerts.speakers`). It is no column.
+    speaker: str = ""
 
     def moved_back(self, now: datetime) -> dict[str, datetime]:
         """The alert's times moved back, if a clock ahead of `now` gave them: each lies as far from now as it lay from the
@@ -134,7 +136,7 @@ def columns(alert: Alert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in _FIELDS}
 
 
-_FIELDS = tuple(field.name for field in fields(Alert))
+_FIELDS = tuple(field.name for field in fields(Alert) if field.name != "speaker")
 
 
 def from_row(row: Row[Any]) -> Alert:

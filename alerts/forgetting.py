@@ -45,8 +45,8 @@ def unquote(store: Store, own: Sequence[Any], passed_on: Sequence[Any]) -> int:
 def count_quoting(conn: Connection, quotes: Quotes, since: datetime | None) -> int:
     """The notices that quote one of them."""
     n = s.notices.c
-    rows = conn.execute(select(n.body).where(*_from(since)))
-    return sum(forgotten(row.body, quotes) != row.body for row in rows)
+    rows = conn.execute(select(n.subject, n.body).where(*_from(since)))
+    return sum(_changes(row, quotes) != {} for row in rows)
 
 
 def forget_quotes(store: Store, quotes: Quotes, since: datetime | None) -> int:
@@ -54,17 +54,25 @@ def forget_quotes(store: Store, quotes: Quotes, since: datetime | None) -> int:
     n, after, changed = s.notices.c, "", 0
     while True:
         with store.read() as conn:
-            query = select(n.id, n.body).where(n.id > after, *_from(since)).order_by(n.id).limit(PIECE)
+            query = (
+                select(n.id, n.subject, n.body).where(n.id > after, *_from(since)).order_by(n.id).limit(PIECE)
+            )
             rows = conn.execute(query).all()
-        hit = [(row.id, body) for row in rows if (body := forgotten(row.body, quotes)) != row.body]
+        hit = [(row.id, changes) for row in rows if (changes := _changes(row, quotes))]
         if hit:
             with store.write(alone=False) as conn:
-                for id, body in hit:
-                    conn.execute(update(s.notices).where(n.id == id).values(body=body))
+                for id, changes in hit:
+                    conn.execute(update(s.notices).where(n.id == id).values(**changes))
         changed += len(hit)
         if len(rows) < PIECE:
             return changed
         after = rows[-1].id
+
+
+def _changes(notice: Any, quotes: Quotes) -> dict[str, Any]:
+    """The columns of a notice that change, with their new values. A subject may name the voice that its alert tells of."""
+    new = {"subject": _line(notice.subject, quotes), "body": forgotten(notice.body, quotes)}
+    return {name: value for name, value in new.items() if value != getattr(notice, name)}
 
 
 def forgotten(body: Mapping[str, Any], quotes: Quotes) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def _line(line: str, quotes: Quotes) -> str:
     if found:
         return found[1] + GONE if found[2] in quotes.posts else line
     for name in quotes.names:
-        # "Well known: ada (12K), ben (10K)"
+        # "Well known: ada (12K), ben (10K)", or "SEV3 Lumo: ada (120,000 followers) speaks against it"
         line = re.sub(rf"(?<=[:,] ){re.escape(name)}(?= \()", GONE, line)
     return line
 

@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Row
 
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
-from alerts.story import headline, negatives_below
+from alerts.speakers import with_speakers
+from alerts.story import headline, left_out, negatives_below
 from alerts.words import Words, words_for
 from tocsin.core.clock import iso
 from tocsin.core.facets import common
@@ -69,7 +70,8 @@ def alert_message(
     lines of one that comes again.
     """
     evidence, facts_now = alert.the_evidence, alert.readable_facts
-    first = headline(alert, words)
+    [named] = with_speakers(conn, [alert])
+    first = headline(named, words)
     subject = words.say("DRILL {headline}", headline=first) if alert.drill else first
     known = facts_now is None or not facts_now.learning
     usual = known and not (facts_now is not None and facts_now.thin)
@@ -91,6 +93,7 @@ def alert_message(
         "agrees": one_line(", ".join(_agreement(one, words) for one in evidence.agrees), LINE),
         "expected": figure(alert, evidence.expected, words),
         "interval": f"{figure(alert, evidence.lower, words)}-{figure(alert, evidence.upper, words)}",
+        "left_out": left_out(alert, words),
         "negative": _negatives(evidence, words, usual=usual),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),

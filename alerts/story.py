@@ -1,7 +1,8 @@
 """What an alert is about, on one line. Page, notices, feeds, API, exports and commands show this line and no other.
 
-The line is made from the evidence and the facts as they were judged, in the reader's language. It holds no post and no author: a
-rising term is a word of several texts. Its parts stand in the order in which a person who is woken needs them.
+The line is made from the evidence and the facts as they were judged, in the reader's language. It holds no post: a rising term is
+a word of several texts. It names an author only where an alert tells of that one voice, and only where somebody has looked the
+name up (`alerts.speakers`). Its parts stand in the order in which a person who is woken needs them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from alerts.alert import Alert
+from alerts.speakers import nameless
 from alerts.words import Words, words_for
 from tocsin.core.sentences import Percentage
 from tocsin.core.signal import Evidence
@@ -34,6 +36,8 @@ class StoryLine:
 
     words: Words
     what: str
+    # `what`, saying that it leaves out copies, which the other parts count.
+    apart: str = ""
     triggers: tuple[str, ...] = ()
     negatives: str = ""
     peak: str = ""
@@ -44,7 +48,9 @@ class StoryLine:
         """The parts on one line."""
         said = self.words.say("trigger: {names}", names=", ".join(self.triggers)) if self.triggers else ""
         about = self.words.say("about: {terms}", terms=", ".join(self.terms)) if self.terms else ""
-        return ", ".join(part for part in (self.what, said, self.negatives, self.peak, about) if part)
+        return ", ".join(
+            part for part in (self.apart or self.what, said, self.negatives, self.peak, about) if part
+        )
 
     def within(self, room: int) -> StoryLine:
         """The line in so many characters: `what`, and each part that still finds room, the one that is needed most first."""
@@ -56,6 +62,8 @@ class StoryLine:
             ("triggers", self.triggers),
             ("terms", self.terms[:1]),
             ("terms", self.terms),
+            # The line below tells how many copies were set aside, in any case.
+            ("apart", self.apart),
         )
         for name, part in parts:
             more = replace(told, **{name: part})
@@ -73,8 +81,10 @@ def headline(alert: Alert, words: Words) -> str:
 
 
 def in_a_headline(alert: Alert) -> str:
-    """The headline for readers of no language of their own: lists of the API, exports. The monitor where it cannot be told."""
-    return headline(alert, words_for(None, "UTC")) if alert.readable_evidence else alert.monitor
+    """The headline for readers of no language of their own: lists of the API, exports. It names no author. The monitor where it
+    cannot be told.
+    """
+    return headline(nameless(alert), words_for(None, "UTC")) if alert.readable_evidence else alert.monitor
 
 
 def story_line(alert: Alert, words: Words) -> str:
@@ -98,10 +108,23 @@ def negatives_below(alert: Alert, words: Words) -> str:
 
 def copies_below(alert: Alert, words: Words) -> str:
     """The copies that a volume leaves out, for the line that tells it; else empty. The share of negatives counts them."""
-    kind, copies = SIGNAL_KINDS.of(alert.kind), alert.the_evidence.copies
-    if not copies or kind.is_share or kind.watch or kind.unheard:
+    if not _without_copies(alert):
         return ""
-    return words.say("copies set aside: {n}", n=words.number(copies))
+    return words.say("copies set aside: {n}", n=words.number(alert.the_evidence.copies))
+
+
+def left_out(alert: Alert, words: Words) -> str:
+    """What the observed figure leaves out, and all other figures count: copies of a volume, repeated negatives of a share."""
+    evidence, kind = alert.the_evidence, SIGNAL_KINDS.of(alert.kind)
+    repeated = evidence.copies + evidence.reposts_aside
+    if kind.is_share and kind.sets_copies_aside and repeated:
+        return words.say("without repeated negatives: {n}", n=words.number(repeated))
+    return copies_below(alert, words)
+
+
+def _without_copies(alert: Alert) -> bool:
+    kind = SIGNAL_KINDS.of(alert.kind)
+    return bool(alert.the_evidence.copies) and not (kind.is_share or kind.watch or kind.unheard)
 
 
 def _name(alert: Alert) -> str:
@@ -114,11 +137,14 @@ def _that_fits(alert: Alert, words: Words) -> StoryLine:
 
 def _story(alert: Alert, words: Words) -> StoryLine:
     evidence, kind = _as_known(alert, alert.the_evidence), SIGNAL_KINDS.of(alert.kind)
-    what = words.say(kind.headline_of(evidence))
+    what = words.say(kind.headline_of(evidence, alert.speaker))
     if kind.unheard:
         return StoryLine(words, what)
     span = evidence.window_end - evidence.window_start
+    apart = ""
     if kind.headline_spans:
+        if _without_copies(alert):
+            apart = words.say("{headline} in {span} without copies", headline=what, span=words.span(span))
         what = words.say("{headline} in {span}", headline=what, span=words.span(span))
     usual = kind.usual_of(evidence)
     if usual is not None:
@@ -129,7 +155,8 @@ def _story(alert: Alert, words: Words) -> StoryLine:
     return StoryLine(
         words,
         what,
-        triggers=triggers,
+        apart,
+        triggers,
         negatives=words.say("{n} of {scored} scored negative", n=n, scored=scored) if scored else "",
         # The peak of five minutes is those minutes.
         peak=_peak(evidence, words, of_a_share=kind.is_share) if evidence.peak and span > PEAK else "",

@@ -17,6 +17,7 @@ from alerts.alert import Alert, columns, from_row, get
 from alerts.held_by import HeldBy, held_by, last_hold, read_held
 from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
+from alerts.speakers import with_speakers
 from alerts.story import in_a_headline
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
@@ -100,7 +101,8 @@ def standing(conn: Connection, now: datetime) -> StandingAlerts:
     """A few queries, whatever the number of alerts. Shows `SHOWN` that are not over and 50 suppressed ones at most."""
     shown, holders = read_held(conn, conn.execute(_GOING_ON).all())
     lately = conn.execute(_SUPPRESSED_LATELY, {"since": now - SUPPRESSED_FOR})
-    found = sorted_by_need(shown, [from_row(row) for row in lately])
+    named = with_speakers(conn, shown)
+    found = sorted_by_need(named, with_speakers(conn, [from_row(row) for row in lately]))
     if len(shown) < SHOWN:
         return replace(found, holders=holders)
     count = conn.execute(_HOW_MANY).scalar_one()
@@ -152,7 +154,8 @@ def find_alerts(conn: Connection, wanted: Wanted) -> Found:
     of another list.
     """
     rows, more = _page(conn, wanted, [s.alerts, last_hold()])
-    return Found(*read_held(conn, rows), more)
+    alerts, holders = read_held(conn, rows)
+    return Found(with_speakers(conn, alerts), holders, more)
 
 
 def find_versions(conn: Connection, wanted: Wanted) -> tuple[list[tuple[str, int]], str | None]:
@@ -261,6 +264,7 @@ def figures(alert: Alert) -> dict[str, Any] | None:
         "upper": evidence.upper if known else None,
         "ratio": facts.ratio if known else None,
         "count": evidence.count,
+        "set_aside": evidence.copies + evidence.reposts_aside,
         "peak": evidence.peak or None,
         "authors": evidence.authors or (None if evidence.count else 0),
         "scored": evidence.negative + evidence.neutral + evidence.positive,

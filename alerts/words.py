@@ -56,11 +56,11 @@ class Words:
         return self.say("{n}k", n=self.number(round(reach / 1000)))
 
     def span(self, length: timedelta) -> str:
-        """15 min or 2 h."""
+        """15 min, 2 h or 2.4 h."""
         minutes = round(length.total_seconds() / 60)
         if minutes < 120:
             return self.say("{n} min", n=self.number(minutes))
-        return self.say("{n} h", n=self.number(round(minutes / 60)))
+        return self.say("{n} h", n=self.number(minutes / 60))
 
     def clock(self, at: datetime) -> str:
         """03:12 Sat 22 Nov, in the reader's zone and language."""

@@ -16,6 +16,7 @@ from alerts import views
 from alerts.alert import Alert, get
 from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
+from alerts.speakers import with_speakers
 from api.opinions import Opinion, opinion_of
 from api.pages.charts import ChartPoint
 from api.pages.models import SLOT, SLOT_US, SourceRow, source_rows
@@ -155,7 +156,7 @@ def card(
 
     `blind_after` is the setting `alerting.blind_after_minutes`, by which its sources are judged.
     """
-    alert = get(conn, alert_id[:64])
+    [alert] = with_speakers(conn, [get(conn, alert_id[:64])])
     evidence = alert.readable_evidence
     shown = posts(conn, alert.monitor_id, evidence.top[:5] if evidence else ())
     own = posts(conn, alert.monitor_id, evidence.own_top if evidence else ())

@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from alerts.alert import Alert
 from alerts.reasons import reason_of
-from alerts.story import copies_below, negatives_below, story_line
+from alerts.story import copies_below, left_out, negatives_below, story_line
 from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded, refusal_in
@@ -150,6 +150,10 @@ class Formatter:
         """What stands below `story`: the copies set aside, and how many are negative where it had no room for that."""
         words = Words(self.language, self.zone.key)
         return " · ".join(filter(None, (copies_below(alert, words), negatives_below(alert, words))))
+
+    def left_out(self, alert: Alert) -> str:
+        """What the observed figure leaves out and all other figures count."""
+        return left_out(alert, Words(self.language, self.zone.key))
 
     def means(self, kind: str) -> str:
         """The name of a kind of signal."""

@@ -44,7 +44,11 @@ class Figures(BaseModel):
     lower: float | None
     upper: float | None
     ratio: float | None = Field(description="Observed over expected, of the volume.")
-    count: int
+    count: int = Field(description="Mentions in the window, those that were set aside included.")
+    set_aside: int = Field(
+        description="Copies that `observed`, `expected` and `ratio` leave out, and all other figures count; of a share repeated"
+        " negatives."
+    )
     peak: int | None = Field(description="Mentions of the window's fullest five minutes.")
     authors: int | None = Field(description="null: no network told one.")
     scored: int = Field(description="Mentions with a tone.")

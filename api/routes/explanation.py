@@ -205,6 +205,9 @@ class ExplanationOut(BaseModel):
     )
     steps: list[StepOut]
     negatives: NegativesOut | None = Field(description="null: nothing in the window was scored.")
+    set_aside: int = Field(
+        description="Copies that `observed` leaves out (of a share, repeated negatives); all other figures count them."
+    )
     terms: list[tuple[str, int]]
     agrees: list[AgreementOut] = Field(description="The other kinds of signals that were over in the window.")
     triggers: dict[str, int] = Field(

@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from alerts import directory
 from alerts.alert import Alert
 from alerts.on_call import calendar_title, shifts
+from alerts.speakers import nameless
 from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
-from alerts.story import headline, negatives_below
+from alerts.story import copies_below, headline, negatives_below
 from alerts.views import Wanted, find_alerts
 from alerts.words import Words, words_for
 from api.auth.keys import principal_of_address
@@ -142,7 +143,7 @@ def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
     since = words.say("Since {time} ({zone})", time=words.clock(alert.since), zone=words.zone)
     return FeedEntry(
         id=f"alert:{alert.id}",
-        title=headline(alert, words),
+        title=headline(nameless(alert), words),
         updated=alert.updated_at,
         starts_at=alert.since,
         ends_at=alert.resolved_at or alert.last_signal_at,
@@ -154,8 +155,10 @@ def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
 
 
 def _tone(alert: Alert, words: Words) -> str:
-    """How many are negative, where the headline had no room for it."""
-    return negatives_below(alert, words) if alert.readable_evidence else ""
+    """The copies that a volume leaves out, and how many are negative, where the headline had no room for it."""
+    if not alert.readable_evidence:
+        return ""
+    return ". ".join(filter(None, (copies_below(alert, words), negatives_below(alert, words))))
 
 
 def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:

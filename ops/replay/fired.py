@@ -22,7 +22,12 @@ def in_a_line(alert: Mapping[str, Any]) -> str:
     """An alert on one line: severity, monitor, what was counted against the expected, and what became of it."""
     facts, kind = alert["facts"], SIGNAL_KINDS.of(alert["kind"])
     copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
-    claim = claim_of(kind, facts["observed"], facts["expected"], copies)
+    # A share is told as the headline tells it: of all mentions, copies included.
+    observed, expected = (
+        facts[plain] if facts.get(shown) is None else facts[shown]
+        for plain, shown in zip(("observed", "expected"), kind.figures, strict=True)
+    )
+    claim = claim_of(kind, observed, expected, copies)
     share = facts.get("negative_share")
     if share is not None and not kind.is_share:
         claim += f", {share:.0%} negative"

@@ -59,7 +59,9 @@ MOST_GROUPS = 2 * MOST_TEXTS
 class Copies:
     """The mentions of a span that are set aside: copies beyond one of each story, and the posts beyond one of each account that
     looks automated. `aside` is the number of both, `automated` that of the second, `negative` the negatives among all of them.
-    `reposted` are the negatives among reposts beyond the voices that they count as. A volume counts every repost.
+    `reposted` are the negatives among reposts beyond the voices that they count as. A volume counts every repost. `in_span` is
+    `aside` of a window together with what the windows before it in its span have set aside; then `automated` and `reposted` are
+    of all these windows, too.
     """
 
     aside: int
@@ -67,6 +69,7 @@ class Copies:
     negative: int = 0
     automated: int = 0
     reposted: int = 0
+    in_span: int = 0
 
 
 NO_COPIES = Copies(0, 0)

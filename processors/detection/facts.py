@@ -15,7 +15,8 @@ from processors.detection.trigger_habit import unusual
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading, lasts
 from processors.understand.corrected import Rates, corrected_share, rates_of
-from tocsin.core.signal import Agreement, Evidence, Facts, SpreadPlace
+from tocsin.core.signal import Agreement, Evidence, Facts, SpreadPlace, VoiceAgainst
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 # The level of every interval.
 LEVEL = 0.95
@@ -99,7 +100,7 @@ def evidence(
     began.
     """
     share, lower, upper = _negatives(seen)
-    copies = judged.copies_before(reading.kind)
+    copies = judged.copies_before(reading.kind, start)
     corrected = corrected_share(seen.scored, _rates(seen.scored))
     return Evidence(
         rule=rule,
@@ -113,7 +114,7 @@ def evidence(
         upper=reading.upper,
         level=LEVEL,
         count=seen.count,
-        copies=copies.aside - copies.reposted,
+        copies=copies.in_span - copies.reposted,
         copy_groups=copies.groups,
         authors=seen.authors,
         reach=seen.reach,
@@ -144,6 +145,7 @@ def evidence(
         influential_from=seen.influential_from,
         outlets=seen.outlets,
         first_heard=seen.first_heard,
+        against=_against(judged) if SIGNAL_KINDS.of(reading.kind).tells_a_voice else None,
         agrees=_agreeing(reading, judged),
         distinct=seen.told.distinct,
         stories=seen.told.stories,
@@ -157,8 +159,20 @@ def evidence(
     )
 
 
+def _against(judged: Judgement) -> VoiceAgainst | None:
+    """The first outlet, or else the loudest author, that speaks against the brand in this window."""
+    voices = [one for one in judged.window.heard.voices or () if one.against]
+    if not voices:
+        return None
+    told = next((one for one in voices if one.outlet), None) or max(voices, key=lambda one: one.reach)
+    return VoiceAgainst(told.source, told.id, told.reach, told.outlet)
+
+
 def _agreeing(reading: Reading, judged: Judgement) -> list[Agreement]:
-    """The other signals that are over in this window, in the order in which they are judged."""
+    """The other signals that are over in this window, in the order in which they are judged. Their spans end where the window was
+    looked at, as in the evidence.
+    """
+    open_s = (judged.window.end - judged.until).total_seconds()
     return [
         Agreement(
             one.kind,
@@ -167,7 +181,7 @@ def _agreeing(reading: Reading, judged: Judgement) -> list[Agreement]:
             one.expected,
             one.lower,
             one.upper,
-            one.detail["span_s"],
+            one.detail["span_s"] - open_s,
             msgspec.convert(one.detail.get("places", []), list[SpreadPlace]),
             {name: one.detail[name] for name in NUMBERS if name in one.detail},
         )

@@ -59,9 +59,16 @@ class Judgement:
         """The texts of the span from `start` up to `until`. The search for copies has mostly read them already."""
         return _texts(conn, self.monitor, start, self.until, self.read)
 
-    def copies_before(self, kind: str) -> Copies:
-        """The copies that were set aside before this kind was judged: its own, or else those of a kind before it."""
-        return self.copies.get(kind) or next(iter(self.copies.values()), NO_COPIES)
+    def copies_before(self, kind: str, start: datetime) -> Copies:
+        """The copies that were set aside in the span from `start` before this kind was judged: its own, or else those of a kind
+        before it. A window in which nobody looked for copies has those of the windows before it.
+        """
+        found = self.copies.get(kind) or next(iter(self.copies.values()), NO_COPIES)
+        if found.in_span:
+            return found
+        setting = [one for one in self.monitor.standings if one.kind.signal.sets_copies_aside]
+        own = next((one for one in setting if one.name == kind), None) or next(iter(setting), None)
+        return Copies(0, 0, in_span=_known(self.monitor, own, start, self.window.start)) if own else NO_COPIES
 
 
 def judgement(
@@ -95,9 +102,11 @@ def judgement(
             if asked is not window:
                 window, reading = asked, standing.judge(asked, one.sensitivity)
         if reading.over and signal.sets_copies_aside:
-            found = _copies(conn, one, standing, reading, window, until, read)
-            if found.aside:
+            gone = sum(other.negative for other in copies.values())
+            found = _copies(conn, one, standing, reading, window, until, read, gone)
+            if found.in_span:
                 copies[standing.name] = found
+            if found.aside:
                 # A look at an open window leaves no trace: only closed windows are remembered.
                 if until == window.end:
                     _remember(standing, window.start, found.aside)
@@ -121,33 +130,38 @@ def _copies(
     window: WindowCounts,
     until: datetime,
     read: dict[datetime, SpanTexts],
+    gone: int,
 ) -> Copies:
     """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside. For a share
     these are the negatives among the copies and those of reposts beyond the voices that they count as, and what any kind has set
-    aside counts.
+    aside counts. `gone` are the negatives that kinds before this one have taken out of this window.
     """
     start = window.end - timedelta(seconds=reading.detail["span_s"])
     found = copies_in(conn, one.id, start, until, _texts(conn, one, start, until, read))
     share = standing.kind.signal.is_share
-    known = sum(
+    known = _known(one, standing, start, window.start)
+    if not share:
+        aside = min(window.count, max(0, found.aside - known))
+        in_span, of = known + aside, max(1, found.aside)
+        negative = aside * found.negative // of
+        return Copies(aside, found.groups, negative, in_span * found.automated // of, in_span=in_span)
+    there = found.negative + found.reposted
+    aside = min(window.negative, max(0, there - known - gone))
+    in_span = min(known + gone + aside, there)
+    reposted = -(-in_span * found.reposted // max(1, there))
+    automated = (in_span - reposted) * found.automated // max(1, found.aside)
+    return Copies(aside, found.groups, aside, automated, reposted, in_span)
+
+
+def _known(one: JudgedMonitor, standing: Standing, start: datetime, until: datetime) -> int:
+    """The copies that the windows in [start, until) have set aside; of a share those that any kind has set aside."""
+    share = standing.kind.signal.is_share
+    return sum(
         n
         for other in (one.standings if share else (standing,))
         for at, n in other.aside
-        if start <= at < window.start
+        if start <= at < until
     )
-    if not share:
-        aside = min(window.count, max(0, found.aside - known))
-        if not aside:
-            return NO_COPIES
-        negative = aside * found.negative // found.aside
-        return Copies(aside, found.groups, negative, aside * found.automated // found.aside)
-    there = found.negative + found.reposted
-    aside = min(window.negative, max(0, there - known))
-    if not aside:
-        return NO_COPIES
-    reposted = -(-aside * found.reposted // there)
-    automated = (aside - reposted) * found.automated // max(1, found.aside)
-    return Copies(aside, found.groups, aside, automated, reposted)
 
 
 def _texts(

@@ -84,8 +84,9 @@ class JudgedWindows(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a person needs in order to check a verdict by hand.
 
-    `why_not` says why the arithmetic cannot be done again; then `figures` have no second value, and `steps` is empty. `differs`
-    has a sentence for each number that comes out otherwise.
+    `set_aside` counts the copies that the observed figure leaves out (of a share the negatives that copies and reposts repeat);
+    all other figures count them. `why_not` says why the arithmetic cannot be done again; then `figures` have no second value,
+    and `steps` is empty. `differs` has a sentence for each number that comes out otherwise.
     """
 
     monitor_id: str
@@ -100,6 +101,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     rarity: Rarity | None = None
     steps: list[Calculation] = []
     negatives: Negatives | None = None
+    set_aside: int = 0
     terms: list[tuple[str, int]] = []
     # By category, the people who said a trigger in the hour up to the window's end, and as many in a usual day's busiest hour.
     triggers: dict[str, int] = {}
@@ -135,6 +137,7 @@ def explained(
         rarity=rarity(conn, monitor_id, kind, kept.reading.score, evidence.since) if kept else None,
         steps=steps,
         negatives=_negatives(evidence),
+        set_aside=evidence.copies + evidence.reposts_aside,
         terms=evidence.terms,
         triggers=evidence.triggers,
         usual_triggers=evidence.usual_triggers,

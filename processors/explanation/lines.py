@@ -46,6 +46,8 @@ def lines(one: Explanation) -> Iterator[str]:
     for figure in one.figures:
         again = "" if figure.again is None else f"  computed again {figure.again:g}{_mark(figure.same)}"
         yield f"  {FIGURES.get(figure.name, figure.name):<16}{figure.judged:g}{again}"
+    if one.set_aside:
+        yield f"  {'set aside':<16}{one.set_aside}  (observed leaves them out; the counts below have them)"
     if one.threshold is not None:
         yield f"  {'threshold':<16}{one.threshold:g}  ({one.reason or 'no reason kept'})"
     if one.baseline is not None and one.baseline.first is not None:

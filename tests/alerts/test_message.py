@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
-from alerts.story import MOST, copies_below, headline, in_a_headline, negatives_below
+from alerts.story import MOST, copies_below, headline, in_a_headline, left_out, negatives_below
+from alerts.views import Wanted, find_alerts
 from alerts.words import words_for
 from tests.alerts.scene import Scene, write_mention
-from tocsin.core.signal import Agreement, Evidence, TopMention
+from tocsin.core.signal import Agreement, Evidence, TopMention, VoiceAgainst
 from tocsin.store import schema as s
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -211,13 +212,58 @@ def test_the_copies_that_a_volume_leaves_out_and_the_share_counts_are_told(tmp_p
         scene.signal("over", evidence=said)
         scene.signal("over", kind="negativity", evidence=said)
         scene.step()
-        volume, tone = scene.alert(), scene.alert("negativity")
+        volume, tone, told_in_notices = scene.alert(), scene.alert("negativity"), scene.notices()
     finally:
         scene.store.close()
     told = [
         copies_below(one, words_for(language, "UTC")) for one in (volume, tone) for language in ("en", "ro")
     ]
     assert told == ["copies set aside: 10", "copii puse deoparte: 10", "", ""]
+    english = words_for("en", "UTC")
+    assert [left_out(one, english) for one in (volume, tone)] == [
+        "copies set aside: 10",
+        "without repeated negatives: 10",
+    ]
+    assert "in 5 min without copies, 40 of 50 scored negative" in in_a_headline(volume)
+    assert "without" not in in_a_headline(tone)
+    noted = [one.body["text"] for one in told_in_notices]
+    assert any("expected 10 (6-15); copies set aside: 10\n" in one for one in noted)
+
+
+@pytest.mark.parametrize("handle", ["volt_watcher", "x" * 41, None])
+def test_a_voice_that_is_heard_far_is_named_to_people_and_in_no_list_of_the_api(
+    tmp_path: Path, handle: str | None
+) -> None:
+    """Praise that is heard farther is not the voice. A name that finds no room, or that nobody told, is left out."""
+    scene = Scene(tmp_path)
+    try:
+        with scene.write() as conn:
+            write_mention(scene.store, conn, "a", "I love Lumo", scene.now)
+            write_mention(scene.store, conn, "b", "Lumo burns", scene.now)
+            conn.execute(update(s.mentions).where(s.mentions.c.id == "b").values(author_handle=handle))
+        top = [
+            TopMention("made-up", "a", 2_000_000, "positive"),
+            TopMention("made-up", "b", 250_000, "negative"),
+        ]
+        against = VoiceAgainst("made-up", "b", 250_000)
+        scene.signal(
+            "over", kind="reach", evidence={"top": top, "against": against, "observed": 1.0}, score=6.0
+        )
+        scene.step()
+        alert, [notice] = scene.alert("reach"), scene.notices()
+        with scene.store.read() as conn:
+            [named] = find_alerts(conn, Wanted()).alerts
+    finally:
+        scene.store.close()
+    unnamed = "SEV4 Lumo: an author with 250,000 followers speaks against it"
+    said = (
+        "SEV4 Lumo: volt_watcher (250,000 followers) speaks against it"
+        if handle == "volt_watcher"
+        else unnamed
+    )
+    assert (notice.subject, notice.body["text"].split("\n")[0]) == (said, said)
+    assert headline(named, words_for("en", "UTC")) == said
+    assert in_a_headline(named) == in_a_headline(alert) == unnamed
 
 
 def test_what_is_usual_is_named_where_it_is_known(tmp_path: Path) -> None:

@@ -113,6 +113,16 @@ class Agreement(msgspec.Struct, frozen=True):
     numbers: dict[str, float] = {}
 
 
+class VoiceAgainst(msgspec.Struct, frozen=True):
+    """The mention of the voice against the brand that a signal tells of: an outlet of the first rank, or the loudest author."""
+
+    source: str
+    id: str
+    reach: int
+    # Empty for an author.
+    outlet: str = ""
+
+
 class StoryTold(msgspec.Struct, frozen=True, kw_only=True):
     """A text that several mentions of the window tell, word for word or lightly edited. `source` and `id` are its first post;
     `reposts` of its `count` mentions say that they pass it on; a mention without an author counts as one of the `authors`.
@@ -161,7 +171,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     # Mentions in the window, copies included.
     count: int
-    # The copies among them that were set aside before the volume was judged.
+    # The copies among them that the windows of the span set aside before the volume was judged; of a share the negatives among
+    # these.
     copies: int = 0
     copy_groups: int = 0
     # Distinct authors that networks tell: nought of a feed whose items name nobody.
@@ -204,6 +215,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     influential_from: int = 0
     # The outlets of the first rank that are in the window, as domains or handles.
     outlets: list[str] = []
+    # The voice that a signal of one voice tells of.
+    against: VoiceAgainst | None = None
     # By "network" and "lang", what this monitor had not heard in the two weeks before and hears now from at least three mentions.
     first_heard: dict[str, list[str]] = {}
     # The other signals that were over in the same window.

@@ -75,6 +75,8 @@ class SignalKind:
     supports: bool = False
     # By itself it is a watch: its alert asks for no volume, is the mildest, and does not ring.
     watch: bool = False
+    # It tells of one voice, which its headline names.
+    tells_a_voice: bool = False
     # Its headline names the window.
     headline_spans: bool = True
     # The story line tells what is usual after its headline, as it does of every share.
@@ -101,8 +103,13 @@ class SignalKind:
             return f"{{share}} {self.counted}, {{usual}} is usual"
         return f"{{observed}} {self.counted}, {{expected}} expected"
 
-    def headline_of(self, evidence: Evidence) -> str:
-        """The subject of a notice. An expectation of 0 is one that is not known."""
+    def headline_of(self, evidence: Evidence, speaker: str = "") -> str:
+        """The subject of a notice. An expectation of 0 is one that is not known. `speaker` is the name of the voice that it tells
+        of.
+        """
+        if speaker and evidence.against is not None:
+            n = evidence.against.reach
+            return Sentence("{who} ({n} followers) speaks against it", who=speaker, n=n)
         if self.headline is not None:
             return self.headline(evidence)
         if self.is_share:
@@ -195,9 +202,12 @@ def _share_of_negatives(evidence: Evidence) -> str:
 
 
 def _heard_far(evidence: Evidence) -> str:
-    if evidence.outlets:
-        return Sentence("{who} speaks against it", who=evidence.outlets[0])
-    followers = max((one.reach for one in evidence.top), default=0)
+    told = evidence.against
+    outlets = evidence.outlets if told is None else [told.outlet] if told.outlet else []
+    if outlets:
+        return Sentence("{who} speaks against it", who=outlets[0])
+    # Older versions wrote no voice.
+    followers = told.reach if told else max((one.reach for one in evidence.top), default=0)
     return Sentence("an author with {n} followers speaks against it", n=followers)
 
 
@@ -247,6 +257,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             absorbed_by=VOLUME,
             counted="voices with a large audience",
             headline=_heard_far,
+            tells_a_voice=True,
             headline_spans=False,
             claims="voices with a large audience against it: {observed}",
             watch=True,

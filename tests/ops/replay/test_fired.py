@@ -41,6 +41,12 @@ QUIET = {
             "voices with a large audience against it: 1, 85% negative",
         ),
         ("negativity", {"observed": 0.76, "expected": 0.3}, {"copies": 3}, "76% negative, usually 30%"),
+        (
+            "negativity",
+            {"observed": 0.76, "expected": 0.3, "negative_share": 0.81, "negative_baseline": 0.29},
+            {"copies": 3},
+            "81% negative, usually 29%",
+        ),
     ],
 )
 def test_a_line_has_what_was_counted_and_the_copies_that_were_not(

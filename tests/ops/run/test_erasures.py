@@ -66,7 +66,8 @@ def a_life(store: Store) -> None:
         conn.execute(insert(s.corrections), [{**label, "id": id, "actor": "x"} for id in ("new", "ben")])
         text = f"Well known: ada (12K), ben (9K)\n1. [reach 12K] {WORDS} again\n2. [reach 9K] brightwater is fine\nlink\n"
         body = {"text": text, "html": f"<p>1. [reach 12K] {WORDS} again</p>", "facts": {}}
-        conn.execute(insert(s.notices), notice(body))
+        subject = "SEV4 Lumo: ada (120,000 followers) speaks against it"
+        conn.execute(insert(s.notices), {**notice(body), "subject": subject})
         for name in ("ada", "adam"):
             letter = json.dumps({"author": name, "n": 1}).encode()
             record_dead_letter(
@@ -161,8 +162,9 @@ def test_an_author_goes_from_everywhere_and_what_was_counted_stays(store: Store)
     with store.read() as conn:
         assert list(conn.execute(select(s.corrections.c.id)).scalars()) == ["ben"]
         assert list(conn.execute(select(s.dead_letters.c.message)).scalars()) == ["adam"]
-        body = conn.execute(select(s.notices.c.body)).scalar_one()
+        subject, body = conn.execute(select(s.notices.c.subject, s.notices.c.body)).one()
         audit = [(row.action, json.dumps(row.detail)) for row in conn.execute(select(s.audit))]
+    assert subject == "SEV4 Lumo: … (120,000 followers) speaks against it"
     assert body["text"].splitlines() == [
         "Well known: … (12K), ben (9K)",
         "1. [reach 12K] …",

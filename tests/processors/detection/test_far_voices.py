@@ -14,7 +14,7 @@ from tests.processors.detection.conftest import START
 from tests.processors.detection.judging import judged_until
 from tests.processors.detection.test_judge import keep
 from tocsin.core.mention import Author, Mention
-from tocsin.core.signal import evidence_from, facts_from
+from tocsin.core.signal import VoiceAgainst, evidence_from, facts_from
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -53,6 +53,7 @@ def test_the_complaint_of_one_who_is_heard_far_is_a_watch_that_names_the_post(st
         facts, evidence = facts_from(signal.facts), evidence_from(signal.evidence)
         assert {one.kind for one in found} == {"reach"}
         assert (evidence.top[0].reach, evidence.count) == (900_000, 1)
+        assert evidence.against == VoiceAgainst("x", "19", 900_000)
         assert severity(facts).severity == 4
         [one] = detection.monitors
         again = fresh(one.defined)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from alerts.severity import severity
 from processors.detection.judge import Detection
@@ -86,6 +87,30 @@ def test_a_text_that_two_accounts_repeat_or_that_others_pass_on_is_no_souring_to
             one = explained(conn, row["monitor_id"], row["kind"], row["fingerprint"], shown, row["tick"])
         assert one.differs == [] and all(step.same for step in one.steps)
         assert one.steps[-1].name == "Voices of a text that is passed on"
+
+
+@pytest.mark.slow("judges hours of windows")
+def test_a_flood_of_copies_takes_no_complaint_of_its_window_away(store: Store) -> None:
+    """The copies were taken out of the volume's negatives, and once more out of what was left."""
+    dice, at = random.Random(3), COMPLAINT + timedelta(minutes=1)
+    flood = [("brightwater is awful, horrible and disgusting", f"copy{i}") for i in range(60)]
+    own = [
+        (f"brightwater is awful and terrible {' '.join(dice.sample(WORDS, 6))}", f"own{i}") for i in range(20)
+    ]
+    loud = [
+        Mention(source="forum", id=who, text=text, created_at=at, lang="en", author=Author(id=who))
+        for text, who in flood + own
+    ]
+    found = judged(store, [*talk("anew", 1), *loud])
+    with store.read() as conn:
+        r = s.readings.c
+        asked = select(r.negative).where(r.kind == NEGATIVITY, r.window_start == COMPLAINT)
+        # One copy of the flood stays.
+        assert conn.execute(asked).scalar_one() >= 20
+    for one in found:
+        shown = evidence_from(one["evidence"])
+        if one["kind"] == VOLUME:
+            assert shown.count - shown.copies == shown.observed
 
 
 @pytest.mark.slow("judges hours of hundreds of reposts")
