@@ -1,6 +1,7 @@
 """Back-tests: monitors played over the stored mentions, by the same code as a replay.
 
-The store holds the mentions that some monitor matched, and a sample of the rest. The answer says what it covers.
+The store holds the mentions that some monitor matched, and a sample of the rest. The answer says what it covers. The silences and
+expected events that are defined now hold back what would have fired in their time, as they would have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from alerts.fired import fired_alerts
 from ops.replay.fired import in_a_line
@@ -26,7 +28,8 @@ from tocsin.core.clock import MINUTE, iso
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
 from tocsin.definitions import repository
-from tocsin.definitions.models import Monitor
+from tocsin.definitions.models import ExpectedEvent, Monitor, Silence
+from tocsin.definitions.repository import Defined
 from tocsin.store import meta
 from tocsin.store.mentions import count_and_span, oldest_first
 
@@ -44,7 +47,7 @@ class CoveredMentions:
     def __str__(self) -> str:
         return (
             f"{self.mentions:,} stored mentions from {_day(self.first)} to {_day(self.last)};"
-            " what no monitor matched is not among them"
+            " what no monitor matched is not among them; silences, expected events and holidays hold alerts back"
         )
 
 
@@ -74,7 +77,7 @@ def backtest(
     with runtime.store.read() as conn:
         found = repository.find(conn, Monitor, monitor)
         one, learnt = found.value, active_models(conn).get(found.id)
-    played = play(runtime, [one], learnt=learnt, heard_since=heard)
+    played = play(runtime, [one], of=found, learnt=learnt, heard_since=heard)
     for at, alert in played.fired[one.name]:
         out(f"{iso(at)}  {in_a_line(alert)}")
     return played.totals, str(played.history)
@@ -84,12 +87,14 @@ def play(
     runtime: Runtime,
     monitors: Sequence[Monitor],
     *,
+    of: Defined[Monitor],
     learnt: BrandModel | None = None,
     since: datetime | None = None,
     heard_since: datetime | None = None,
     on_progress: Callable[[float], None] = lambda _part: None,
 ) -> Played:
-    """Play the mentions that are stored since `since` through these monitors at once, each by a name of its own.
+    """Play the mentions that are stored since `since` through these monitors at once, each by a name of its own. All of them are
+    variants `of` one monitor, whose silences and expected events hold back their alerts.
 
     `learnt` is the model of corrections that labels their mentions, as it labels those that come now. Labels that people gave to
     single mentions are not played. `heard_since` is the time from which the sources were heard. `on_progress` hears which part
@@ -98,6 +103,7 @@ def play(
     """
     with runtime.store.read() as conn:
         count, first, last = count_and_span(conn, since)
+        quiet = _quiet_times(conn, of)
     if first is None or last is None:
         raise NotFound("nothing is stored yet to test on: take recorded mentions in with tocsin import")
     with (
@@ -113,6 +119,8 @@ def play(
                 made = repository.save(conn, listening, now=begin, actor=ACTOR)
                 if learnt is not None:
                     keep(conn, made.id, learnt, {}, now=begin, actor=ACTOR, role=ACTOR)
+            for time in quiet:
+                repository.save(conn, time, now=begin, actor=ACTOR)
         player = Player(room.store, room.stream, room.settings, first, heard_since=heard_since)
         span = max((last - first).total_seconds(), 1.0)
         player.play(
@@ -128,6 +136,18 @@ def play(
             counted = load_tallies(conn, [own], first - MINUTE, last + MINUTE).get(own, {})
     minutes = {minute: counts[0] for minute, counts in counted.items()}
     return Played(player.totals, CoveredMentions(count, first, last), fired, minutes)
+
+
+def _quiet_times(conn: Connection, of: Defined[Monitor]) -> list[Silence | ExpectedEvent]:
+    """The silences and expected events of this monitor and of all, as those of every monitor that is played."""
+    mine = (None, of.id, of.value.name)
+    kinds: tuple[type[Silence] | type[ExpectedEvent], ...] = (Silence, ExpectedEvent)
+    return [
+        one.value.model_copy(update={"monitor": None})
+        for kind in kinds
+        for one in repository.listed(conn, kind)
+        if one.value.monitor in mine
+    ]
 
 
 def _up_to(last: datetime, mentions: Iterator[Mention]) -> Iterator[Mention]:

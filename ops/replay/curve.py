@@ -9,9 +9,11 @@ from typing import Any, Final
 from alerts.verdicts import DUPLICATE, REAL, Judged, judged_alerts
 from api.backtests import SILENT
 from ops.replay.backtest import CoveredMentions, Played, play
+from ops.replay.fired import figures_of
 from ops.runtime import Runtime
 from processors.corrections.models import active_models
 from tocsin.core.clock import EPOCH, MINUTE, WEEK, iso, minute_of
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
@@ -50,7 +52,13 @@ def with_curve(
     with runtime.store.read() as conn:
         learnt = active_models(conn).get(monitor.id)
     played = play(
-        runtime, played_as, learnt=learnt, since=since, heard_since=heard_since, on_progress=on_progress
+        runtime,
+        played_as,
+        of=monitor,
+        learnt=learnt,
+        since=since,
+        heard_since=heard_since,
+        on_progress=on_progress,
     )
     with runtime.store.read() as conn:
         judged = judged_alerts(conn, monitor.id, played.history.first)
@@ -116,15 +124,16 @@ def real_alerts(alerts: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _alert(at: datetime, alert: Mapping[str, Any], judged: Sequence[Judged]) -> dict[str, Any]:
-    facts, known = alert["facts"], _judged_near(at, alert["kind"], judged)
+    known = _judged_near(at, alert["kind"], judged)
+    observed, expected = figures_of(SIGNAL_KINDS.of(alert["kind"]), alert["facts"])
     return {
         "at": iso(at),
         "kind": alert["kind"],
         "severity": alert["severity"],
         "status": alert["status"],
         "reason": alert["reason"],
-        "observed": facts["observed"],
-        "expected": facts["expected"],
+        "observed": observed,
+        "expected": expected,
         "score": alert["score"],
         "verdict": known.verdict if known else None,
         "alert_id": known.alert_id if known else None,

@@ -18,15 +18,18 @@ def claim_of(kind: SignalKind, observed: float, expected: float, copies: int = 0
     return counted.format(observed=f"{observed:g}", expected=f"{expected:.3g}")
 
 
+def figures_of(kind: SignalKind, facts: Mapping[str, Any]) -> tuple[float, float]:
+    """Observed and expected as lists show them. A share is that of all mentions, copies included, as its headline tells it."""
+    named = zip(("observed", "expected"), kind.figures, strict=True)
+    observed, expected = (facts[name] if facts.get(shown) is None else facts[shown] for name, shown in named)
+    return observed, expected
+
+
 def in_a_line(alert: Mapping[str, Any]) -> str:
     """An alert on one line: severity, monitor, what was counted against the expected, and what became of it."""
     facts, kind = alert["facts"], SIGNAL_KINDS.of(alert["kind"])
     copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
-    # A share is told as the headline tells it: of all mentions, copies included.
-    observed, expected = (
-        facts[plain] if facts.get(shown) is None else facts[shown]
-        for plain, shown in zip(("observed", "expected"), kind.figures, strict=True)
-    )
+    observed, expected = figures_of(kind, facts)
     claim = claim_of(kind, observed, expected, copies)
     share = facts.get("negative_share")
     if share is not None and not kind.is_share:

@@ -30,7 +30,7 @@ from tocsin.core.clock import SimulatedClock, SystemClock
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
-from tocsin.definitions.models import Monitor
+from tocsin.definitions.models import ExpectedEvent, Monitor, Silence
 from tocsin.settings import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -85,6 +85,52 @@ def test_a_backtest_finds_what_a_replay_of_the_same_finds_and_changes_nothing(
     monitors.write_text("monitors:\n  - {name: acme, query: acme}\n")
     replayed = tocsin("replay", "--monitors", str(monitors), str(talk)).stdout.decode().splitlines()
     assert [line.split("  ")[0] for line in replayed] == [line.split("  ")[0] for line in printed]
+
+
+@pytest.mark.slow("plays hours of talk several times")
+def test_silences_and_expected_events_hold_back_what_a_back_test_would_have_fired(runtime: Runtime) -> None:
+    """Those of another monitor hold nothing back. The answer says what did."""
+    printed: dict[str, list[str]] = {}
+    keep_talk(runtime)
+    whole = {"starts_at": NOW - timedelta(days=4), "ends_at": NOW}
+    for name, held in (
+        ("none", None),
+        ("another's", Silence(name="theirs", monitor="other", reason="a fair", **whole)),
+        ("launch", ExpectedEvent(name="launch", monitor="acme", **whole)),
+        ("fair", Silence(name="fair", reason="a fair", **whole)),
+    ):
+        if held is not None:
+            with runtime.store.write() as conn:
+                repository.save(conn, held, now=NOW, actor="test")
+        printed[name] = []
+        _, covered = backtest(runtime, "acme", printed[name].append)
+    assert "silences, expected events and holidays hold alerts back" in covered
+    [told], [launch], [fair] = printed["none"], printed["launch"], printed["fair"]
+    assert printed["another's"] == [told] and "[firing: clearly over" in told
+    assert "[firing: expected event: launch" in launch
+    assert "[suppressed: silence: fair]" in fair
+
+
+def keep_talk(runtime: Runtime) -> None:
+    """A crowd that comes after a day and a half of four mentions an hour, in the store."""
+    first = NOW - timedelta(days=2)
+    at = [first + timedelta(minutes=15 * n) for n in range(4 * 36)]
+    at += [first + timedelta(hours=36, seconds=20 * n) for n in range(60)]
+    words = itertools.cycle(itertools.permutations(WORDS, 4))
+    talk = runtime.settings.data / "talk.jsonl"
+    talk.write_bytes(
+        encode_mentions(
+            Mention(
+                source="forum",
+                id=str(i),
+                text=f"acme {' '.join(said)}",
+                created_at=when,
+                author=Author(id=str(i)),
+            )
+            for i, (when, said) in enumerate(zip(at, words, strict=False))
+        )
+    )
+    import_files(runtime, [talk], source=None, tz=None)
 
 
 def test_an_unknown_monitor_and_an_empty_store_are_said(runtime: Runtime) -> None:
@@ -189,7 +235,7 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        play(runtime, [monitor.value], on_progress=cancel)
+        play(runtime, [monitor.value], of=monitor, on_progress=cancel)
     assert len(played) == 1
     # The monitor's own model labels what is played, as it does what comes now.
     said: list[str] = []
