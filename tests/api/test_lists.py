@@ -21,6 +21,24 @@ LISTS = (
     "/v1/silences",
     "/v1/sources",
 )
+WHOLE = (
+    "/v1/alerts/{id}/notices",
+    "/v1/erasures",
+    "/v1/expected-events/{id}/versions",
+    "/v1/imports",
+    "/v1/keys",
+    "/v1/monitors/{id}/backtests",
+    "/v1/monitors/{id}/normal",
+    "/v1/monitors/{id}/versions",
+    "/v1/passkeys",
+    "/v1/people/{id}/channels",
+    "/v1/people/{id}/versions",
+    "/v1/policies/{id}/versions",
+    "/v1/schedules/{id}/versions",
+    "/v1/sessions",
+    "/v1/silences/{id}/versions",
+    "/v1/sources/{id}/versions",
+)
 PAGES = ("/alerts", "/dead-letters", "/mentions")
 # Not base64, not JSON, no list, too few parts, parts of another list, too many.
 BAD = ("x", "!!!!", "%00", "9~", "W10", "W251bGxd", "bnVsbA", "W3sieCI6MX1d", "WzEsMiwzLDRd")
@@ -34,6 +52,20 @@ def test_these_are_the_lists_of_the_api(world: World) -> None:
         for path, doors in paths.items()
     }
     assert sorted(path for path, names in asked.items() if "cursor" in names) == list(LISTS)
+
+
+@pytest.mark.slow("describes the whole API")
+def test_these_are_the_lists_that_come_whole(world: World) -> None:
+    answered = {
+        path: doors["get"]["responses"]["200"]
+        .get("content", {})
+        .get("application/json", {})
+        .get("schema", {})
+        for path, doors in world.description["paths"].items()
+        if "get" in doors
+    }
+    whole = [path for path, schema in answered.items() if schema.get("type") == "array"]
+    assert sorted(whole) == list(WHOLE)
 
 
 @pytest.mark.parametrize("path", LISTS)
