@@ -126,6 +126,7 @@ def _row(
     if one.error is not None:
         verdict = replace(verdict, reason=one.error)
     detail: dict[str, Any] = {
+        "state": verdict.state,
         "reason": verdict.reason,
         "heard": verdict.state != NEVER_HEARD,
         "last_event_at": iso(facts.last_event_at) if facts.last_event_at else None,

@@ -32,8 +32,9 @@ from tocsin.definitions.models import (
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import disk_trouble
-from tocsin.health.report import in_words, part_rows, troubled_sources
+from tocsin.health.report import in_words, part_rows, shown_state, troubled_sources
 from tocsin.health.roles import PARTS, is_gone
+from tocsin.health.sources import NEVER_HEARD, OK
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.settings import Settings, reveal
 from tocsin.store import meta
@@ -241,7 +242,14 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
     for row in troubled_sources(conn):
         # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
         state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"
-        yield Observation(state, f"{row.component.replace(':', ' ')} is {row.state}", _told(row.detail, now))
+        yield Observation(
+            state, f"{row.component.replace(':', ' ')} {_is(shown_state(row))}", _told(row.detail, now)
+        )
+
+
+def _is(state: str) -> str:
+    """The state of a source that does not say ok, after its name. One that is heard warns of something."""
+    return {NEVER_HEARD: f"was {NEVER_HEARD}", OK: "is heard, with a warning"}.get(state, f"is {state}")
 
 
 def _told(detail: Mapping[str, Any], now: datetime) -> str:

@@ -23,8 +23,8 @@ from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
-from tocsin.health.report import source_rows
-from tocsin.health.sources import component_of
+from tocsin.health.report import shown_state, source_rows
+from tocsin.health.sources import NEVER_HEARD, component_of
 from tocsin.store.source_state import source_states
 
 HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "NEXT TRY", "WHY")
@@ -131,9 +131,9 @@ def _row(one: Defined[SourceDef], state: Any, health: Any, now: datetime) -> tup
     if not one.value.enabled:
         shown, why = "off", ""
     elif health is None:
-        shown, why = "unknown", "ingest has not looked at it yet"
+        shown, why = NEVER_HEARD, "ingest has not looked at it yet"
     else:
-        shown, why = health.state, "" if health.state == "ok" else str(health.detail.get("reason", ""))
+        shown, why = shown_state(health), "" if health.state == "ok" else str(health.detail.get("reason", ""))
     return (
         one_line(one.name, 40),
         one_line(one.value.kind, 16),

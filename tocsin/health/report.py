@@ -77,6 +77,14 @@ def told_of_source(row: Row[Any]) -> str:
     return f"{name} is {row.state}" if _was_heard(row) or row.state == "blind" else f"{name} was never heard"
 
 
+def shown_state(row: Row[Any]) -> str:
+    """The state of a source as the page and the API call it, such as "failing", with BLIND beside it where it is blind. A report
+    of an older version has only its level, such as "degraded".
+    """
+    state = str(row.detail.get("state", row.state)) if isinstance(row.detail, dict) else str(row.state)
+    return f"{state}, BLIND" if row.state == "blind" and state != row.state else state
+
+
 def _was_heard(row: Row[Any]) -> bool:
     return bool(row.detail.get("heard", True)) if isinstance(row.detail, dict) else True
 

@@ -77,26 +77,32 @@ def test_a_source_that_waits_is_named_with_the_time_of_its_next_try(tmp_path: Pa
     store = store_at(tmp_path / "store.db")
     now = SystemClock().now()
     due = iso(now + timedelta(hours=1))
-    failing = {"reason": "fails for 9 min: 429", "failures": 1}
+    failing = {"state": "failing", "reason": "fails for 9 min: 429", "failures": 1}
     with store.write() as conn:
         rows = [
-            {"component": f"source:{name}", "at": now, "state": "degraded", "detail": detail}
-            for name, detail in (
-                ("late", failing | {"next_fetch_at": due}),
-                ("soon", failing | {"next_fetch_at": iso(now)}),
-                ("warns", {"reason": "half of it", "failures": 0, "next_fetch_at": due}),
-                ("told", {"reason": "by an older version"}),
+            {"component": f"source:{name}", "at": now, "state": level, "detail": detail}
+            for name, level, detail in (
+                ("late", "degraded", failing | {"next_fetch_at": due}),
+                ("soon", "degraded", failing | {"next_fetch_at": iso(now)}),
+                ("long", "blind", failing | {"next_fetch_at": iso(now)}),
+                ("warns", "degraded", {"state": "ok", "reason": "half of it", "next_fetch_at": due}),
+                ("new", "degraded", {"state": "never heard", "reason": "nothing has come yet"}),
+                ("told", "degraded", {"reason": "by an older version"}),
             )
         ]
         store.put(conn, s.health, rows)
     store.close()
     said = {
-        one.text: one.advice for one in observations(None, tmp_path, None, None) if "degraded" in one.text
+        one.text: one.advice
+        for one in observations(None, tmp_path, None, None)
+        if one.text.startswith("source ")
     }
     assert said == {
-        "source late is degraded": f"fails for 9 min: 429; it is asked again at {due}",
-        "source soon is degraded": "fails for 9 min: 429",
-        "source warns is degraded": "half of it",
+        "source late is failing": f"fails for 9 min: 429; it is asked again at {due}",
+        "source soon is failing": "fails for 9 min: 429",
+        "source long is failing, BLIND": "fails for 9 min: 429",
+        "source warns is heard, with a warning": "half of it",
+        "source new was never heard": "nothing has come yet",
         "source told is degraded": "by an older version",
     }
 

@@ -112,7 +112,7 @@ def test_every_source_is_listed_with_its_health(house: House, command: Command) 
     assert rows[1][:3] == ["forum", "file", "ok"]
     assert rows[1][3:] == ["2026-03-01", "11:59:00Z", "1", "0", "now"]
     assert rows[2][:3] == ["gone", "file", "off"]
-    assert rows[3][:3] == ["new", "push", "unknown"]
+    assert rows[3][:4] == ["new", "push", "never", "heard"]
 
 
 def test_a_source_that_a_network_puts_off_is_listed_with_the_time_of_its_next_try(
