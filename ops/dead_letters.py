@@ -11,13 +11,16 @@ from ops.runtime import Runtime
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
 from tocsin.core.text import escaped, one_line
+from tocsin.definitions.references import closest
+from tocsin.definitions.repository import names
 from tocsin.intake import fuse, redeliver
-from tocsin.intake.dead_letters import MAX_LIST, DeadLetter, list_dead_letters
+from tocsin.intake.dead_letters import MAX_LIST, DeadLetter, known_by_letters, list_dead_letters
 from tocsin.intake.handover import HandOver
 from tocsin.intake.redeliver import Replayed
-from tocsin.reading import MAX_LINE_BYTES
+from tocsin.reading import MAX_LINE_BYTES, REASONS
 from tocsin.reading.files import open_regular
 from tocsin.store import audit
+from tocsin.store.source_state import source_states
 from tocsin.stream.port import MENTIONS
 
 ROLE: Final = "admin"
@@ -38,6 +41,26 @@ def newest(
         yield from page
         if cursor is None:
             return
+
+
+def require_known(runtime: Runtime, source: str | None, reason: str | None) -> None:
+    """Raise `WrongInput` for a source that nobody defined, nobody pushed under and no letter has, and for a reason that no letter
+    has or can have.
+    """
+    with runtime.store.read() as conn:
+        sources, reasons = known_by_letters(conn)
+        sources |= set(names(conn, "source", ended=True).values()) | source_states(conn).keys() | {MENTIONS}
+    for what, value, known in (("source", source, sources), ("reason", reason, reasons | REASONS.keys())):
+        if value is not None and value not in known:
+            raise WrongInput(f"unknown {what} {value!r}{closest(value, known)}")
+
+
+def which(source: str | None, reason: str | None, waiting: bool | None) -> str:
+    """The letters that were asked for, in words: `dead letters of 'forum' refused for 'in_future' that wait`."""
+    of = "" if source is None else f" of {source!r}"
+    why = "" if reason is None else f" refused for {reason!r}"
+    when = {None: "", True: " that wait", False: " that were handed over again"}[waiting]
+    return f"dead letters{of}{why}{when}"
 
 
 class ReplayPrinter:

@@ -67,10 +67,12 @@ def list_letters(
             print(dead_letters.as_json(dead_letters.fields(one)) if as_json else dead_letters.in_a_line(one))
             shown += 1
         more = next(found, None) is not None
+        if not shown:
+            dead_letters.require_known(runtime, source, reason)
     if more:
         typer.echo(f"these are the newest {shown}; there are more: --limit", err=True)
     elif not shown:
-        typer.echo("no dead letters", err=True)
+        typer.echo(f"no {dead_letters.which(source, reason, waiting)}", err=True)
 
 
 def show_letter(
@@ -131,6 +133,8 @@ def replay_letters(
     told = dead_letters.ReplayPrinter(print, as_json)
     with open_runtime(config, data, store, stream) as runtime:
         dead_letters.replay(runtime, user_here(), told, ids=ids, source=source, reason=reason, mended=payload)
+        if not (told.handed_over or told.others):
+            dead_letters.require_known(runtime, source, reason)
     typer.echo(f"{told.handed_over} handed over, {told.others} not", err=True)
     if told.others:
         raise typer.Exit(1)

@@ -277,9 +277,24 @@ def test_replay_says_what_became_of_each_and_ends_1_where_any_is_left(house: Hou
     (house.folder / "mended.json").write_bytes(line(2, at=now))
     tocsin("replay", bad, "--with", str(house.folder / "mended.json"))
     assert house.ids() == ["1", "2"]
-    assert tocsin("list", "--waiting") == (b"", b"no dead letters\n")
+    assert tocsin("list", "--waiting") == (b"", b"no dead letters that wait\n")
     for wrong in ((), ("--all", "--source", "wall"), ("--all", "--with", str(house.folder / "mended.json"))):
         assert tocsin("replay", *wrong, status=2)[1].count(b"\n") == 1
     assert b"no fuse has blown" in tocsin("fuse")[1]
     with house.store.read() as conn:
         assert conn.execute(select(s.dead_letters.c.replayed_at)).scalars().all().count(None) == 0
+
+
+def test_a_mistyped_source_or_reason_is_told_from_one_without_letters(house: House, tocsin: Tocsin) -> None:
+    assert tocsin("list") == (b"", b"no dead letters\n")
+    house.define("forum", "push")
+    keep(house, b"{", source="wall", reason="malformed")
+    for action in ("list", "replay"):
+        said = tocsin(action, "--source", "forrum", status=2)[1]
+        assert said.endswith(
+            b"unknown source 'forrum'; did you mean 'forum'? known: forum, mentions, wall\n"
+        ), said
+        said = tocsin(action, "--source", "wall", "--reason", "in_futur", status=2)[1]
+        assert b"unknown reason 'in_futur'; did you mean 'in_future'? known: bad_time, " in said
+    said = tocsin("list", "--source", "forum", "--reason", "in_future", "--replayed")[1]
+    assert said == b"no dead letters of 'forum' refused for 'in_future' that were handed over again\n"

@@ -157,6 +157,13 @@ def count_dead_letters(conn: Connection, waiting: bool | None = None) -> int:
     return int(conn.execute(query).scalar_one())
 
 
+def known_by_letters(conn: Connection) -> tuple[set[str], set[str]]:
+    """The sources (or topics) and the reasons that the letters have."""
+    d = dead_letters.c
+    sources, reasons = (set(conn.execute(select(one).distinct()).scalars()) for one in (d.source, d.reason))
+    return sources, reasons
+
+
 def drop_dead_letters(conn: Connection, before: datetime, most: int) -> int:
     """Drop up to `most` letters that are older than `before`. Returns the number of dropped letters."""
     return drop_some(conn, dead_letters, dead_letters.c.at < before, most)
