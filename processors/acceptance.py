@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from tocsin.core.errors import Conflict
 from tocsin.core.sentences import Sentence
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import audit
@@ -25,6 +26,8 @@ UNDO: Final = "undo"
 APPLIED: Final = "applied"
 LAPSED: Final = "lapsed"
 """Said of a monitor that matches other mentions by now, or learns anew: there is nothing left to change."""
+LEARNING: Final = "learning"
+"""The state of a reading whose counts raise nothing yet."""
 UNDO_WITHIN: Final = timedelta(hours=48)
 """The level rests on thirty hours. After two days it is what was heard, with or without the acceptance."""
 
@@ -50,7 +53,8 @@ def accept(
     """The present becomes the monitor's new normal. A repeat before the next window has closed changes nothing: there is no other
     present yet.
 
-    Raises `Conflict` for a monitor that has not been judged yet as it is. The transaction must be `alone`.
+    Raises `Conflict` for a monitor that has not been judged yet as it is, and for one that still learns what is usual: its first
+    hours have no level yet, and nothing would follow. The transaction must be `alone`.
     """
     last = _last(conn, monitor.id)
     d = s.detector_state.c
@@ -62,6 +66,13 @@ def accept(
     if next_window is None:
         raise Conflict(
             Sentence("{name} has heard nothing yet: there is no level to accept", name=monitor.value.name)
+        )
+    if _learns(conn, monitor):
+        raise Conflict(
+            Sentence(
+                "{name} has been heard for less than two hours: there is no level to accept yet",
+                name=monitor.value.name,
+            )
         )
     return _say(conn, monitor, ACCEPT, last, now, actor, role)
 
@@ -133,6 +144,14 @@ def acceptances(conn: Connection, monitor_id: str, most: int = 20) -> list[Accep
 def as_json(one: Acceptance) -> Mapping[str, Any]:
     """The acceptance as the API shows it."""
     return {name: getattr(one, name) for name in Acceptance.__slots__}
+
+
+def _learns(conn: Connection, monitor: Defined[Monitor]) -> bool:
+    """Whether its newest window was judged while counts raise nothing yet."""
+    r = s.readings.c
+    mine = (r.monitor_id == monitor.id, r.kind == SIGNAL_KINDS.lead.kind, r.series == monitor.value.series)
+    newest = select(r.state).where(*mine).order_by(r.window_start.desc()).limit(1)
+    return conn.execute(newest).scalar_one_or_none() == LEARNING
 
 
 def _last(conn: Connection, monitor_id: str) -> Acceptance | None:

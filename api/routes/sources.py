@@ -17,6 +17,7 @@ from api.state import AppState, State
 from ingest.kinds import make_source
 from ingest.monitored import MonitoredQueries
 from ingest.trial import pushed_posts, try_source
+from processors.understand.language import mention_language
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
 from tocsin.core.sentences import Sentence
@@ -36,7 +37,9 @@ class TriedPost(BaseModel):
     at: datetime
     author: str | None
     network: str | None
-    lang: str | None
+    lang: str | None = Field(
+        description="By its words, as `lang:` of a query has it; null: too little to go by."
+    )
     url: str | None
     text: str = Field(description="Title and text, the first 500 characters.")
 
@@ -111,7 +114,7 @@ def post_out(one: Mention) -> dict[str, Any]:
         "at": one.created_at,
         "author": (author.handle or author.name or author.id) if author else None,
         "network": one.network,
-        "lang": one.lang,
+        "lang": mention_language(one),
         "url": one.url,
         "text": one.full_text[:500],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from api.app import create_app
 from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
+from api.routes.sources import post_out
 from ingest.kinds import KINDS
 from ops.transfer.definitions_file import stored_sections, written
 from tests.api.test_page_says import speaks
@@ -77,6 +78,12 @@ def test_a_source_is_tried_before_and_after_it_is_made(world: World, forum: str)
     assert client.post("/v1/sources/test", json={"name": "x", "kind": "fax"}).status_code == 422
     gone = client.post("/v1/sources/test", json=definition | {"url": "http://127.0.0.1:9/"}).json()
     assert "cannot be fetched" in gone["error"]
+
+
+def test_a_trial_tells_the_language_of_the_words_and_not_the_tag_of_the_network() -> None:
+    text = "Telefonum bugün yine bozuldu ve kimse bana cevap vermiyor, çok kötü"
+    tried = Mention(source="x", id="1", text=text, created_at=datetime(2026, 3, 1, tzinfo=UTC), lang="en")
+    assert post_out(tried)["lang"] == "tr"
 
 
 def test_a_source_that_others_push_to_shows_what_is_kept_of_it(world: World) -> None:

@@ -30,6 +30,16 @@ LOUDER = START + timedelta(hours=20)
 END = START + timedelta(hours=25)
 
 
+def test_a_monitor_that_still_learns_has_no_level_to_accept(store: Store) -> None:
+    """An acceptance in its first two hours was stored and changed nothing."""
+    tallied(store)
+    judged(store, START + timedelta(hours=1))
+    with pytest.raises(Conflict, match="Brightwater has been heard for less than two hours"):
+        say(store, acceptance.ACCEPT, START + timedelta(hours=1))
+    judged(store, START + timedelta(hours=3))
+    assert say(store, acceptance.ACCEPT, START + timedelta(hours=3)).seq == 1
+
+
 def tallied(store: Store, until: datetime = END) -> None:
     """Six mentions each five minutes, a third of them negative; twelve from LOUDER on."""
     rows = []
