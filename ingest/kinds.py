@@ -13,6 +13,7 @@ from ingest.source import Source, SourceContext
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import WrongInput
 from tocsin.core.faults import fault_of
+from tocsin.core.patterns import ENV_OR_FILE
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import SOURCE_KINDS, SourceKind
@@ -87,6 +88,9 @@ def settings_of(definition: SourceDef) -> BaseModel:
                 kind=definition.kind,
                 known=known,
             )
+        elif (first.get("ctx") or {}).get("pattern") == ENV_OR_FILE:
+            # What was typed may be the secret itself.
+            what = Sentence("{field}: {what}", field=key, what=fault_of(first))
         else:
             given = repr(str(first["input"])[:80])
             what = Sentence("{key} = {given}: {what}", key=key, given=given, what=fault_of(first))

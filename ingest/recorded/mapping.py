@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ingest.markup import html_to_text
 from ingest.recorded.opened import ENCODINGS
+from tocsin.core import patterns
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import MAX_CODE_CHARS
 from tocsin.core.mention import Mention as Heard
@@ -62,7 +63,7 @@ class ColumnMapping(BaseModel):
         description="The column of each field: text, created_at, id, author and others. Empty: Tocsin's own form.",
     )
     source: str = Field(
-        min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$", description="The source of every mention."
+        min_length=1, max_length=128, pattern=patterns.LINE, description="The source of every mention."
     )
     dates: str = Field("iso", description=f"How times are written: {', '.join(DATES)}.")
     zone: str | None = Field(None, max_length=64, description="The zone of times without an offset.")

@@ -19,6 +19,7 @@ from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, moment, number, taken, words
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext, read_cursor
 from ingest.web import Web
+from tocsin.core import patterns
 from tocsin.core.mention import Mention
 
 BUDGET = Budget(20, per_s=60)
@@ -39,10 +40,10 @@ class AppStoreSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     app: str = Field(
-        pattern=r"^(id)?\d{4,15}$",
+        pattern=patterns.APP,
         description="The number in the app's address in the store, such as 1108187390.",
     )
-    countries: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(
+    countries: tuple[Annotated[str, Field(pattern=patterns.STORE_COUNTRY)], ...] = Field(
         ("us",), min_length=1, max_length=40, description="Stores by country, such as tr, nl and ro."
     )
     interval_s: int = Field(900, ge=60, le=86_400, description="How often to ask.")

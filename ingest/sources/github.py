@@ -25,6 +25,7 @@ from ingest.plain import dig, items, moment, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.places import Secret, WebAddress
 from ingest.web import Answer, Web, refused
+from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.sentences import Sentence
 from tocsin.core.text import one_line
@@ -71,8 +72,8 @@ class GitHubSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    repositories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")], ...] = (
-        Field(min_length=1, max_length=50, description="Repositories, as owner/name.")
+    repositories: tuple[Annotated[str, Field(pattern=patterns.REPOSITORY)], ...] = Field(
+        min_length=1, max_length=50, description="Repositories, as owner/name."
     )
     lists: tuple[List, ...] = Field(
         ("issues", "comments"),

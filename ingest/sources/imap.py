@@ -19,6 +19,7 @@ from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceCont
 from ingest.sources.imap_letter import fields
 from ingest.sources.imap_mailbox import Letter, Login, Mailbox, SignIn, Tls
 from ingest.sources.places import Secret
+from tocsin.core import patterns
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
 from tocsin.net import checked_socket
@@ -40,7 +41,7 @@ class ImapSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$", description="The mail server.")
+    host: str = Field(pattern=patterns.HOST, description="The mail server.")
     port: int | None = Field(None, ge=1, le=65_535, description="Default: 993 with TLS, else 143.")
     tls: Tls = Field(
         "tls", description="tls, starttls, or none for a server on a network that nobody else reads."

@@ -20,6 +20,7 @@ from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, Remov
 from ingest.sources.places import Secret
 from ingest.streaming import INTERVAL
 from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
+from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
@@ -42,7 +43,7 @@ class KafkaTopicSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     servers: tuple[str, ...] = Field(min_length=1, max_length=20, description="Brokers, as host:port.")
-    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic.")
+    topic: str = Field(pattern=patterns.TOPIC, description="The topic.")
     fields: dict[str, str] = Field(
         default_factory=dict,
         description="Which part of a record is which field. If it is not set, records are mentions as Tocsin writes them.",

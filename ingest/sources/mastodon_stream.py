@@ -26,6 +26,7 @@ from ingest.sources.places import Secret, WebAddress
 from ingest.streaming import INTERVAL, Heard, Streaming
 from ingest.web import Web
 from ingest.wires import WebSocket, Wire, WireEnded, WireMessage, check_wire
+from tocsin.core import patterns
 from tocsin.core.clock import EPOCH
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.sentences import Sentence
@@ -47,7 +48,7 @@ class MastodonStreamSettings(BaseModel):
     token: Secret = Field(description="env:NAME or file:PATH, with a user's token for it.")
     public: bool = Field(True, description="Hear the public timeline.")
     only_local: bool = Field(False, description="Only what is posted on the instance itself.")
-    hashtags: tuple[Annotated[str, Field(pattern=r"^#?[^\s#/?]{1,100}$")], ...] = Field(
+    hashtags: tuple[Annotated[str, Field(pattern=patterns.HASHTAG)], ...] = Field(
         (), max_length=40, description="Hashtags to hear as well."
     )
     first_minutes: int = Field(

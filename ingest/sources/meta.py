@@ -19,6 +19,7 @@ from ingest.plain import dig, items, listed, moment, number, taken, values, word
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.places import Secret
 from ingest.web import LONGEST_WAIT, Answer, Web
+from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention
 from tocsin.reading import decoded
@@ -46,12 +47,10 @@ class MetaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    page: str = Field(
-        pattern=r"^[A-Za-z0-9.]{3,64}$", description="The page's id or name, as in its address."
-    )
+    page: str = Field(pattern=patterns.META_PAGE, description="The page's id or name, as in its address.")
     token: Secret = Field(description="The page's access token, as env:NAME or file:PATH.")
     interval_s: int = Field(300, ge=30, le=86_400, description="How often to ask.")
-    version: str = Field("v26.0", pattern=r"^v\d{1,3}\.\d$", description="The version of the Graph API.")
+    version: str = Field("v26.0", pattern=patterns.META_VERSION, description="The version of the Graph API.")
     site: str = Field("https://graph.facebook.com", description="The address of Meta's Graph API.")
 
 

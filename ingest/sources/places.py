@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from tocsin.core import patterns
 from tocsin.core.errors import WrongInput
 from tocsin.net import check_url
 
@@ -19,7 +20,7 @@ def base_url(value: str) -> str:
         raise ValueError(error.said) from None
 
 
-Secret = Annotated[str, Field(pattern="^(env|file):.")]
+Secret = Annotated[str, Field(pattern=patterns.ENV_OR_FILE)]
 """Where a key, token or password stands: `env:NAME` or `file:PATH`. A definition never holds the secret itself: one that is
 given over the API or typed on the page goes into a file first."""
 

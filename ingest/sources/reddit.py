@@ -23,6 +23,7 @@ from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.sources.places import Secret, WebAddress
 from ingest.sources.reddit_posts import WEB, api_post, feed_post, is_gone
 from ingest.web import Web
+from tocsin.core import patterns
 from tocsin.core.sentences import Sentence
 from tocsin.settings.secrets import reveal
 
@@ -55,14 +56,14 @@ class RedditSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    subreddits: tuple[Annotated[str, Field(pattern=r"^(r/)?[A-Za-z0-9_]{2,60}$")], ...] = Field(
+    subreddits: tuple[Annotated[str, Field(pattern=patterns.SUBREDDIT)], ...] = Field(
         min_length=1, max_length=100, description="Subreddits, which are asked for together."
     )
     lists: tuple[Literal["posts", "comments"], ...] = Field(
         ("posts",), min_length=1, max_length=2, description="What is read of them."
     )
     user: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{2,60}$", description="The account that the feed token belongs to."
+        None, pattern=patterns.REDDIT_USER, description="The account that the feed token belongs to."
     )
     feed_token: Secret | None = Field(
         None, description="env:NAME or file:PATH, from the account's preferences."

@@ -24,6 +24,7 @@ from ingest.plain import dig, items, number, taken, unix_moment, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.places import Secret, WebAddress
 from ingest.web import Web
+from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.text import one_line
 from tocsin.settings.secrets import reveal
@@ -51,7 +52,7 @@ class StackExchangeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sites: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{2,60}$")], ...] = Field(
+    sites: tuple[Annotated[str, Field(pattern=patterns.SITE)], ...] = Field(
         ("stackoverflow",), min_length=1, max_length=20, description="Sites by their names in the API."
     )
     lists: tuple[Literal["questions", "answers"], ...] = Field(

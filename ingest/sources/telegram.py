@@ -19,6 +19,7 @@ from ingest.plain import moment, taken
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
 from ingest.sources.telegram_page import ChannelPage, fields, read_page
 from ingest.web import Web
+from tocsin.core import patterns
 
 BUDGET = Budget(30, per_s=60)
 """Telegram names no limit for these pages. This one is ours, and all channels share it."""
@@ -32,9 +33,7 @@ class TelegramSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channel: str = Field(
-        pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,63}$", description="Its public name, as in t.me/NAME."
-    )
+    channel: str = Field(pattern=patterns.TELEGRAM_CHANNEL, description="Its public name, as in t.me/NAME.")
     interval_s: int = Field(60, ge=20, le=86_400, description="How often to ask.")
     lang: str | None = Field(None, max_length=16, description="The language of its posts, where it has one.")
     site: str = Field("https://t.me", description="Telegram's address.")

@@ -20,6 +20,7 @@ from ingest.source import Cursor, Fetched, Gap, SourceContext
 from ingest.sources.places import WebAddress
 from ingest.streaming import INTERVAL, Heard, Streaming
 from ingest.wires import HandshakeRefused, Wire, WireMessage
+from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention
 from tocsin.reading import decoded, read_mention
@@ -40,7 +41,7 @@ class WikimediaSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: WebAddress = Field(HOME, description="Where the streams are.")
-    wikis: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]{2,40}$")], ...] = Field(
+    wikis: tuple[Annotated[str, Field(pattern=patterns.WIKI)], ...] = Field(
         (), max_length=100, description="Only these wikis, such as trwiki or nlwiki."
     )
     types: tuple[Literal["edit", "new", "log", "categorize"], ...] = Field(

@@ -19,6 +19,7 @@ from ingest.plain import moment, taken
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.web import Answer, Web
+from tocsin.core import patterns
 
 BUDGET = Budget(60, per_s=60)
 """YouTube names no limit for its feeds. This one is ours."""
@@ -33,7 +34,7 @@ class YouTubeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channel: str = Field(
-        pattern="^UC[A-Za-z0-9_-]{22}$",
+        pattern=patterns.YOUTUBE_CHANNEL,
         description="The channel's id, which begins with UC (not its @handle).",
     )
     interval_s: int = Field(600, ge=60, le=86_400, description="How often to ask.")

@@ -20,6 +20,7 @@ from ingest.plain import dig, items, listed, moment, number, taken, values, word
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.places import Secret
 from ingest.web import Answer, Web
+from tocsin.core import patterns
 from tocsin.settings.secrets import reveal
 
 PER_DAY = 86_400
@@ -49,7 +50,7 @@ class YouTubeCommentsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channel: str = Field(
-        pattern="^UC[A-Za-z0-9_-]{22}$",
+        pattern=patterns.YOUTUBE_CHANNEL,
         description="The channel's id, which begins with UC (not its @handle).",
     )
     key: Secret = Field(description="The API key, as env:NAME or file:PATH.")

@@ -23,17 +23,21 @@ from api.middleware import Outermost, TimeBound
 from api.pages.i18n import Languages
 from api.pages.recorded import PATTERNS
 from api.problems import INTERNAL, TITLES
+from ingest.kinds import KINDS as SOURCES
+from ingest.kinds import settings_of
 from tests.api.test_page_says import speaks
 from tests.api.visits import press, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.docs.pages import ROOT
+from tocsin.core.errors import WrongInput
 from tocsin.core.faults import WORDS, fault_of
 from tocsin.core.patterns import SAID
 from tocsin.core.sentences import Sentence
-from tocsin.definitions.models import KINDS, Monitor, Role
+from tocsin.definitions.models import KINDS, Monitor, Role, SourceDef
 from tocsin.net import refusal
 from tocsin.query import QueryError, parse_query
 from tocsin.reading.unpacked import FOREIGN
+from tocsin.settings import Settings
 
 LANGUAGES: Final = Languages()
 OTHERS: Final = tuple(code for code in LANGUAGES.codes if code != "en")
@@ -194,6 +198,35 @@ def test_what_does_not_fit_a_pattern_is_named_and_no_regular_expression_is_shown
         "'!!!' is no word: it needs a letter or a digit, and no control character",
     ]
     assert LANGUAGES["tr"].say(faults[-1]).startswith("'!!!' bir sözcük değil")
+
+
+def test_every_pattern_of_a_setting_has_a_sentence() -> None:
+    models = [model for model, _ in SOURCES.values()] + [
+        type(one) for _, one in Settings() if isinstance(one, BaseModel)
+    ]
+    found = {pattern for model in models for pattern in _patterns(model.model_json_schema())}
+    assert len(found) > 10 and sorted(found - set(SAID)) == []
+
+
+def _patterns(schema: object) -> Iterator[str]:
+    """Every pattern of a schema, however deep."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _patterns(one)
+
+
+def test_a_secret_that_was_typed_in_place_of_its_name_is_not_shown() -> None:
+    typed = SourceDef.model_validate(
+        {"name": "repos", "kind": "github", "token": "hush", "repositories": ["a/b"]}
+    )
+    with pytest.raises(WrongInput) as refused:
+        settings_of(typed)
+    said = "source 'repos': token: a secret is not written here: name where it is, as env:NAME or file:PATH"
+    assert str(refused.value) == said
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
 from tocsin.core.sentences import Sentence
 from tocsin.settings.sections import SECTIONS, Settings
 from tocsin.settings.shown import known_settings, masked
@@ -135,7 +136,7 @@ def _refusal(error: ValidationError, origins: Mapping[str, str]) -> WrongInput:
     if first["type"] == "extra_forbidden":
         return WrongInput(f"{where}: {_unknown(key)}")
     value = masked(key, first["input"]) if key in known_settings() else first["input"]
-    return WrongInput(f"{where}: {key} = {value!r}: {first['msg'].removeprefix('Value error, ')}")
+    return WrongInput(f"{where}: {key} = {value!r}: {fault_of(first)}")
 
 
 def _unknown(key: str) -> str:

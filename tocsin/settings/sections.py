@@ -9,6 +9,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+from tocsin.core import patterns
 from tocsin.core.errors import WrongInput
 from tocsin.settings.address import public_address
 
@@ -157,7 +158,7 @@ class Ingest(Section):
     contact: str | None = Field(
         None,
         max_length=200,
-        pattern=r"^[!-'*-~]+$",
+        pattern=patterns.CONTACT,
         description="Your mail address or web page; networks see it beside Tocsin's name and may write instead of refusing.",
     )
 
