@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from tocsin.core.clock import EPOCH, Clock, SystemClock, iso
 from tocsin.core.errors import WrongInput
 from tocsin.core.retry_after import retry_after
 from tocsin.core.sentences import Sentence
-from tocsin.net import checked_client
+from tocsin.net import check_host, checked_client
 from tocsin.settings import Settings, require_reference, reveal
 
 AGAIN = frozenset({408, 425, 429})
@@ -132,9 +133,23 @@ def check_target(target: Mapping[str, Any]) -> None:
     require_reference("secret", target.get("secret"))
 
 
-def require_ready(target: Mapping[str, Any], _settings: Settings) -> None:
-    """Raise `WrongInput` where the secret that the target names is not there, or is none."""
+def require_ready(target: Mapping[str, Any], settings: Settings) -> None:
+    """Raise `WrongInput` where the secret that the target names is not there, or is none, or where its address is one that no
+    notice may go to. The names of other machines are not asked for: they are looked up when a notice leaves.
+    """
     _signed(str(target["secret"]), "ready", EPOCH, b"")
+    host = httpx.URL(str(target["url"])).host
+    check_host(host, 0, settings.ingest.allowed_private_networks, _known_at_once)
+
+
+def _known_at_once(host: str, _port: int) -> Sequence[str]:
+    """The address that a host is, or that its name always means. Raises OSError for any other name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ("127.0.0.1",)
+    try:
+        return (str(ip_address(host)),)
+    except ValueError:
+        raise OSError(f"{host} would have to be looked up") from None
 
 
 def _is_http(url: str) -> bool:

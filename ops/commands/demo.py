@@ -30,4 +30,9 @@ def demo(
     from tocsin.logs import set_up
 
     set_up("error")
-    run_demo(port, until_alert=until_alert, store=store, stream=stream)
+    try:
+        run_demo(port, until_alert=until_alert, store=store, stream=stream)
+    except KeyboardInterrupt:
+        # Whoever watches ends it so: nothing is undone then, and make would call any other status an error.
+        if until_alert:
+            raise

@@ -12,7 +12,7 @@ from ops.check.paging import paging
 from tests.alerts.scene import PEOPLE, POLICY, Scene
 from tocsin.definitions.models import Channel, Monitor, Person, Policy, Role, Schedule
 from tocsin.definitions.repository import delete
-from tocsin.settings import Settings, Smtp
+from tocsin.settings import Ingest, Settings, Smtp
 
 MAIL = Settings(smtp=Smtp(host="mail.example.org"))
 HOOK = {"kind": "webhook", "url": "https://hooks.example.org/x", "secret": "env:TOCSIN_TEST_HOOK"}
@@ -65,6 +65,23 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest
     assert any("not base64" in text for _, text in said(scene))
     monkeypatch.setenv("TOCSIN_TEST_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     assert [state for state, _ in said(scene)] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [("127.0.0.1:9", "loopback"), ("localhost", "loopback"), ("[::1]", "loopback"), ("10.1.2.3", "private")],
+)
+def test_a_webhook_to_an_address_that_no_notice_may_go_to_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, kind: str
+) -> None:
+    monkeypatch.setenv("TOCSIN_TEST_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    scene = Scene(tmp_path)
+    hook = Channel.model_validate(HOOK | {"url": f"http://{host}/x"})
+    scene.define(Person(name="ben", role=Role.PR, channels=(hook,)))
+    (found,) = (text for state, text in said(scene) if state == "bad" and text.startswith("ben"))
+    assert f"a {kind} address; list its network in ingest.allowed_private_networks" in found
+    allowed = Settings(ingest=Ingest(allowed_private_networks=("127.0.0.0/8", "::1/128", "10.0.0.0/8")))
+    assert not any(text.startswith("ben") for _, text in said(scene, allowed))
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ import pytest
 
 from alerts.alert import get
 from api.pages import lessons
+from ops.demo import player
 from ops.demo.folders import LOCK, PREFIX, demo_folder
 from ops.demo.player import CRISIS_BEFORE, Performance, run_demo
 from ops.demo.scenario import demo_mentions
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from tests.api.visits import page, signed_in, words
 from tests.browser.served import seeded_app
+from tests.inside import command
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
 from tocsin.core.signal_kinds import BLIND, FLOOD, REACH, SIGNAL_KINDS, SILENCE
@@ -145,6 +147,17 @@ def test_a_taken_port_names_the_demos_own_option(tmp_path: Path, monkeypatch: py
 
 class Enough(Exception):
     """The end of the test: a demo that nobody interrupts goes on."""
+
+
+@pytest.mark.parametrize(("words", "status"), [(("demo",), 0), (("demo", "--until-alert"), 130)])
+def test_whoever_ends_the_demo_ends_it_well_and_a_wait_for_its_alert_that_was_cut_short_does_not(
+    words: tuple[str, ...], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(player, "run_demo", ended)
+    assert command(*words).returncode == status
 
 
 @pytest.mark.slow("plays a crisis through the real pipeline, on a real page")
