@@ -38,10 +38,13 @@ def serve(
     stop: threading.Event,
     ready: Callable[[str], None] | None = None,
     connections: Connections | None = None,
+    *,
+    only_read: bool = False,
 ) -> None:
     """Answer requests until `stop` is set. `ready` is told the address (with the port that was taken, if it was 0).
 
-    `connections` are the bounds on connections; by default, as many as the limit of open files allows.
+    `connections` are the bounds on connections; by default, as many as the limit of open files allows. `only_read`: nothing is
+    changed but who is signed in, as on a replay.
 
     Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: the caller decides when it ends.
     """
@@ -58,6 +61,7 @@ def serve(
 
         server = _Server(_config(runtime, settings, connections), listens)
         state: AppState = server.config.app.state.tocsin  # type: ignore[union-attr]  # the app is ours, not a name of one
+        state.only_read = only_read
         asyncio.run(_until(server, listening, state, stop))
 
 

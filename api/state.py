@@ -96,6 +96,9 @@ class AppState:
     # How often one person may look at what networks answer, and at which.
     looks: RateLimiter = field(default_factory=lambda: RateLimiter(LOOKS_A_MINUTE, time.monotonic))
     look_at: Sequence[OpenNetwork] = PLACES
+    only_read: bool = False
+    """Whether nothing may be changed but who is signed in and in what language: the data is that of a replay."""
+
     laid: Loaded | None = None
     """The settings with what was set on the page since the start; None: nothing was."""
     mail: ChosenMail | None = None

@@ -34,6 +34,10 @@ MAX_FORM_FIELDS = 200
 LONGEST_NAME = 100
 
 
+# What a reader of a replay may post: who they are, and their language.
+TO_LOOK_AT = frozenset({"/signin", "/signin/{token}", "/signout", "/language"})
+
+
 class Guard:
     """Passes a request on to `app` if `rules` (by method) allows its caller, and puts the principal into the request's state.
 
@@ -66,6 +70,10 @@ class Guard:
             receive = await _check_origin_and_form(request, receive, principal, state, rule)
         if not allows(rule, principal, request):
             raise _refusal(rule, principal)
+        if state.only_read and scope["method"] not in SAFE and self.path not in TO_LOOK_AT:
+            raise Problem(
+                403, "only-read", Sentence("this is a replay: it can be looked at, and nothing in it changes")
+            )
         # Programs that read a feed or call a webhook may add parameters of their own to its address.
         if self.takes is not None and scope["query_string"] and rule.anonymous != "allowed":
             _check_parameters(request, self.takes)

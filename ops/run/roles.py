@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -21,6 +22,7 @@ from ops.run.pulse import send_pulse
 from ops.runtime import Runtime
 from tocsin.access.address import address_now
 from tocsin.access.mail import mail_now
+from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.core.pulse import HUNG_AFTER, Pulse
 from tocsin.core.retry import FOR_EVER, Retry
@@ -66,6 +68,22 @@ def claim_live(runtime: Runtime) -> None:
         meta.claim_mode(conn, "live")
 
 
+def _replay_to_look_at(runtime: Runtime, roles: Sequence[str]) -> datetime | None:
+    """The time at which the replay in this store stands, where the page alone is run on it; else None."""
+    if set(roles) != {"api"}:
+        return None
+    with runtime.store.read() as conn:
+        return meta.replayed_until(conn)
+
+
+def _page_of_a_replay(runtime: Runtime, at: datetime) -> tuple[str, Worker]:
+    """The page and the API on a replay. The clock stands where the replay does, and nobody can change anything."""
+    from api.server import serve
+
+    runtime.clock = SimulatedClock(at)
+    return "api", lambda stop: serve(runtime, stop, only_read=True)
+
+
 def run_roles(
     runtime: Runtime,
     roles: Sequence[str],
@@ -84,9 +102,13 @@ def run_roles(
             raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
     raise_open_files()
     share_arenas()
-    runtime.retry(lambda: claim_live(runtime))
+    replayed_until = runtime.retry(lambda: _replay_to_look_at(runtime, roles))
     failures: list[BaseException] = []
-    workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]
+    if replayed_until is not None:
+        workers = [_page_of_a_replay(runtime, replayed_until)]
+    else:
+        runtime.retry(lambda: claim_live(runtime))
+        workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]
 
     def run(name: str, work: Worker) -> None:
         try:

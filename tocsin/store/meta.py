@@ -96,5 +96,10 @@ def simulated_clock(conn: Connection) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
+def replayed_until(conn: Connection) -> datetime | None:
+    """The time at which the replay in this store stands; None where it holds none, or one that has not begun."""
+    return simulated_clock(conn) if get(conn, "mode") == "replay" else None
+
+
 def set_simulated_clock(conn: Connection, at: datetime) -> None:
     put(conn, "clock", at.isoformat())
