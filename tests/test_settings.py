@@ -81,6 +81,11 @@ def test_variables_that_are_none_of_ours_are_left_alone(variable: str) -> None:
             "environment TOCSIN_API__TLS__KEY: unknown setting 'api.tls__key'; known here",
         ),
         ({"TOCSIN_APIS__PORT": "1"}, "unknown setting 'apis"),
+        (
+            {"TOCSIN_INGEST__ALLOWED_PRIVATE_NETWORKS": '["10.0.0.0/8"]'},
+            "environment TOCSIN_INGEST__ALLOWED_PRIVATE_NETWORKS: ingest.allowed_private_networks = '[\"10.0.0.0/8\"]': "
+            "'[\"10.0.0.0/8\"]' is no network; write for example 10.0.0.0/8, and in the environment several with commas",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_value_and_the_choices(env: dict[str, str], says: str) -> None:

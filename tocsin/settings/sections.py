@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -29,7 +30,20 @@ def _public(url: str | None) -> str | None:
         raise ValueError(str(error)) from None
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The networks as given. Refused here, or each source that reads them would fail for itself."""
+    for text in texts:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{text!r} is no network; write for example 10.0.0.0/8, and in the environment several with commas"
+            ) from None
+    return texts
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Networks: TypeAlias = Annotated[Names, AfterValidator(_networks)]
 
 # The greatest lengths of time that a setting may have. Beyond them the calendar ends.
 CENTURY_DAYS: Final = 36_525
@@ -152,7 +166,7 @@ class Ingest(Section):
         (),
         description="Folders whose files a source may read that is defined over the API, not by tocsin apply.",
     )
-    allowed_private_networks: Names = Field(
+    allowed_private_networks: Networks = Field(
         (), description="Private addresses (CIDR) that sources and webhooks may reach."
     )
     contact: str | None = Field(
