@@ -106,13 +106,35 @@ def test_a_removal_waits_until_what_was_handed_over_before_is_stored(store: Stor
 
 
 @pytest.mark.parametrize("again", [timedelta(0), timedelta(minutes=5)])
-def test_a_removal_that_is_told_again_waits_again(store: Store, again: timedelta) -> None:
+def test_a_removal_that_is_told_again_is_done_in_its_time_and_waits_once_more(
+    store: Store, again: timedelta
+) -> None:
     keep(store, days=1)
     told(store, Removal("forum", POST, "1"))
     told(store, Removal("forum", POST, "1"), at=NOW + again)
-    assert erase_removed(store, SURE) == (0 if again else 1)
+    assert erase_removed(store, SURE) == 1
+    assert texts(store) == []
+    assert erase_removed(store, SURE) == 0
     assert erase_removed(store, SURE + again) == (1 if again else 0)
     assert counted(store, s.removals) == 0
+
+
+def test_a_post_that_a_network_goes_on_showing_as_deleted_is_erased(store: Store) -> None:
+    """Reddit and Discourse keep a deleted post in their lists, so every reading tells of it again."""
+    keep(store, days=1)
+    for n in range(10):
+        told(store, Removal("forum", POST, "1"), at=NOW + n * timedelta(seconds=30))
+        erase_removed(store, NOW + (n - 2) * timedelta(seconds=30))
+    assert texts(store) == []
+
+
+def test_a_removal_that_older_code_noted_goes_by_the_time_that_it_noted(store: Store) -> None:
+    keep(store, days=1)
+    told(store, Removal("forum", POST, "1"))
+    with store.write() as conn:
+        conn.execute(update(s.removals).values(first_told_at=None))
+    assert [erase_removed(store, at) for at in (NOW + SKEW, SURE)] == [0, 1]
+    assert texts(store) == []
 
 
 @pytest.mark.slow("takes in many mentions")

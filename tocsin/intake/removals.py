@@ -1,7 +1,8 @@
 """Posts and authors that a network has deleted, from the source that hears of it to the processors that erase them.
 
 A removal waits until everything that was handed over before it is stored. So a post that is deleted while it is still in the
-stream is erased too, on every engine and with any number of workers.
+stream is erased too, on every engine and with any number of workers. A removal that is told again meanwhile, as networks do that
+show their deleted posts, is done in its time all the same, and once more for what was handed over in between.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, tuple_
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, or_, select, tuple_, update
 
 from tocsin.store import schema as s
 from tocsin.store.statements import insert_or_change
@@ -34,30 +35,33 @@ class Removal:
 def note_removals(conn: Connection, removals: Iterable[Removal], now: datetime) -> None:
     """Keep the removals until they can be done, in the transaction that stores the source's progress."""
     rows = [
-        {"source": one.source, "what": one.what, "value": one.value, "told_at": now}
+        {"source": one.source, "what": one.what, "value": one.value, "told_at": now, "first_told_at": now}
         for one in dict.fromkeys(removals)
     ]
-    # Told again: what was handed over in between goes, too.
     insert_or_change(conn, s.removals, rows, ("told_at",))
 
 
 def due_removals(conn: Connection, before: datetime, limit: int) -> list[Removal]:
-    """The removals that were told before this time, the oldest first."""
+    """The removals that were first told before this time, the oldest first."""
     found = conn.execute(_told(), {"before": before, "most": limit})
     return [Removal(row.source, row.what, row.value) for row in found]
 
 
 @cache
 def _told() -> Select[Any]:
-    r = s.removals
-    query = select(r).where(r.c.told_at < bindparam("before"))
-    return query.order_by(r.c.told_at, r.c.source, r.c.what, r.c.value).limit(bindparam("most"))
+    r = s.removals.c
+    before: BindParameter[datetime] = bindparam("before")
+    by_older_code = r.first_told_at.is_(None) & (r.told_at < before)
+    query = select(r.source, r.what, r.value).where(or_(r.first_told_at < before, by_older_code))
+    first = func.coalesce(r.first_told_at, r.told_at)
+    return query.order_by(first, r.source, r.what, r.value).limit(bindparam("most"))
 
 
 def forget_removals(conn: Connection, done: Iterable[Removal], before: datetime) -> None:
-    """Drop the removals that are done. A removal that came again since waits for its next turn."""
+    """Drop the removals that are done. A removal that came again since waits for its next turn, from when it came."""
     r = s.removals.c
     keys = [(one.source, one.what, one.value) for one in done]
     if keys:
         mine = tuple_(r.source, r.what, r.value).in_(keys)
         conn.execute(delete(s.removals).where(mine, r.told_at < before))
+        conn.execute(update(s.removals).where(mine).values(first_told_at=r.told_at))

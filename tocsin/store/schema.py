@@ -152,8 +152,12 @@ removals = _table(
     # post | author
     _pk("what", String(8)),
     _pk("value", String(256)),
+    # When it was last told.
     Column("told_at", UtcTime, nullable=False),
+    # When it was first told since it was last done. Null: older code noted it.
+    Column("first_told_at", UtcTime),
     Index("removals_by_time", "told_at"),
+    Index("removals_by_first_time", "first_told_at"),
 )
 # Who holds a task that only one worker may do at a time, and until when: one ingest worker reads each source.
 leases = _table(
