@@ -51,6 +51,14 @@ def acknowledge(turn: Turn, alert_id: str) -> Change:
     alert = get(turn.conn, alert_id)
     if alert.status in (states.ACKNOWLEDGED, states.ESCALATED):
         return Change("already", alert)
+    if alert.status == states.MERGED and alert.merged_into is not None:
+        raise IllegalTransition(
+            Sentence(
+                "{id} was merged into {other}, which tells its story: acknowledge that one",
+                id=alert.id,
+                other=alert.merged_into,
+            )
+        )
     expires = turn.now + timedelta(minutes=alert.the_policy.acknowledge_expires_minutes)
     values = {
         "acknowledged_at": turn.now,

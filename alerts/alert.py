@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, select
 
@@ -145,14 +145,31 @@ def from_row(row: Row[Any]) -> Alert:
     return Alert(**{name: mapping[name] for name in _FIELDS})
 
 
+SHORTEST_BEGINNING: Final = 6
+"""So many characters of an id may name it: what all ids begin with, and three more."""
+
+
 def get(conn: Connection, alert_id: str) -> Alert:
     """The alert with this id. Raises `NotFound`."""
     alert = find(conn, alert_id)
     if alert is None:
+        meant = _only_one_like(conn, alert_id)
         raise NotFound(
-            Sentence("no alert {id}; `tocsin alerts list` shows those there are", id=repr(alert_id))
+            Sentence("no alert {id}; did you mean {meant}?", id=repr(alert_id), meant=meant)
+            if meant is not None
+            else Sentence("no alert {id}; `tocsin alerts list` shows those there are", id=repr(alert_id))
         )
     return alert
+
+
+def _only_one_like(conn: Connection, alert_id: str) -> str | None:
+    """The one id that begins so, in capitals or not; None where there is none, or several."""
+    begins = alert_id.strip().lower()
+    if len(begins) < SHORTEST_BEGINNING:
+        return None
+    query = select(s.alerts.c.id).where(s.alerts.c.id.startswith(begins, autoescape=True)).limit(2)
+    found = conn.execute(query).scalars().all()
+    return found[0] if len(found) == 1 else None
 
 
 def find(conn: Connection, alert_id: str) -> Alert | None:

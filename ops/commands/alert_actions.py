@@ -12,6 +12,7 @@ from ops.commands.common import Config, Data, StoreUrl, user_here
 
 if TYPE_CHECKING:
     from alerts.alert import Alert
+    from alerts.change import Change
     from alerts.turn import Turn
 
 AlertId = Annotated[str, typer.Argument(help="Its id, as the list and the page's address have it.")]
@@ -50,8 +51,18 @@ def acknowledge(
     """Acknowledge an alert: somebody has it, and no more pages are sent about it."""
     from alerts import actions
 
-    alert = _act("acknowledge", person, lambda turn: actions.acknowledge(turn, alert_id), data, store, config)
-    print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
+    became = ""
+
+    def decide(turn: Turn) -> Change:
+        nonlocal became
+        change = actions.acknowledge(turn, alert_id)
+        became = change.became
+        return change
+
+    alert = _act("acknowledge", person, decide, data, store, config)
+    already = " already" if became == "already" else ""
+    hands = f", in the hands of {alert.acknowledged_by}" if alert.acknowledged_by else ""
+    print(f"{alert.id} is {alert.status}{already}{hands}")
 
 
 def give_verdict(

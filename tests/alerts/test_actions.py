@@ -16,6 +16,7 @@ from alerts.escalations import views as escalation_views
 from alerts.escalations.escalation import Escalation
 from tests.alerts.scene import ADA, BEN, LEO, PEOPLE, PIA, POLICY, Scene
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, NotFound, WrongInput
+from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import Person, Policy, Role
 
 ROOT = Actor("person_root", "root", "admin")
@@ -53,6 +54,27 @@ def test_a_stale_version_is_refused(scene: Scene) -> None:
         act(scene.turn(conn, ADA), actions.acknowledge, alert.id)
     with pytest.raises(Conflict, match="read it again"), scene.write() as conn:
         act(scene.turn(conn, BEN), actions.dismiss, alert.id, "noise", expected_version=alert.version)
+
+
+def test_the_beginning_of_an_id_is_asked_about_and_a_merged_alert_names_the_one_to_acknowledge(
+    scene: Scene,
+) -> None:
+    scene.over(NEGATIVITY, negative_over=True)
+    first, second = scene.alert().id, scene.alert(NEGATIVITY).id
+    assert scene.alert(NEGATIVITY).merged_into == first
+    for typed in (first[:8], first.upper(), f" {first}"):
+        with pytest.raises(NotFound) as refused, scene.write() as conn:
+            act(scene.turn(conn, ADA), actions.acknowledge, typed)
+        assert str(refused.value) == f"no alert {typed!r}; did you mean {first}?"
+    for typed in ("al_", "al_%", ""):
+        with (
+            pytest.raises(NotFound, match="`tocsin alerts list` shows those there are"),
+            scene.write() as conn,
+        ):
+            act(scene.turn(conn, ADA), actions.acknowledge, typed)
+    said = f"{second} was merged into {first}, which tells its story: acknowledge that one"
+    with pytest.raises(IllegalTransition, match=said), scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.acknowledge, second)
 
 
 def test_unknown_alerts_reasons_and_times_are_refused_with_the_choices(scene: Scene) -> None:

@@ -66,7 +66,9 @@ class Conflict(TocsinError):
 
 
 class NotFound(TocsinError):
-    """There is no such thing. The message says what was looked for."""
+    """There is no such thing. The message says what was looked for. On the command line it is wrong input."""
+
+    exit_code = 2
 
 
 class NotAllowed(TocsinError):
