@@ -297,6 +297,22 @@ def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
         expect(slow.get_by_role("heading", level=1)).to_have_text("Orvane baby food")
 
 
+def test_a_refused_form_begins_at_the_field_that_is_wrong(chromium: Browser, night: SeededApp) -> None:
+    with tab(chromium, night, refused=422) as page:
+        sign_in(page, night, "p_root")
+        page.goto("/people/new")
+        page.get_by_label("Name").fill("Zed")
+        zone = page.get_by_label("Time zone")
+        zone.fill("Mars")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#fault-timezone")).to_be_visible()
+        expect(zone).to_be_focused()
+        page.keyboard.press("Control+a")
+        page.keyboard.type("UTC")
+        page.keyboard.press("Enter")
+        expect(page.locator(".flash")).to_have_text("Saved.")
+
+
 def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, scripts=False, refused=422) as page:
         sign_in(page, night)

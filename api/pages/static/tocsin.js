@@ -11,6 +11,9 @@
     if (button) { button.focus(); event.preventDefault(); }
   });
 
+  // a form that was refused begins at the field that is wrong, also for whoever hears the page
+  document.querySelector("main [aria-invalid=true]")?.focus();
+
   // a form is sent once: a second tap of a tired thumb does nothing
   document.addEventListener("submit", (event) => {
     const form = event.target;
