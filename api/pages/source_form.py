@@ -184,7 +184,7 @@ def _read(
     try:
         model.model_validate(settings)
     except ValidationError as error:
-        faults |= {PREFIX + _place(one): _words(one) for one in error.errors()}
+        faults |= {PREFIX + place: words for place, words in _faults(error).items()}
     given = {"name": present.name if present else typed.get("name", "").strip(), "kind": kind} | settings
     if present:
         given["enabled"] = typed.get("enabled") == "1"
@@ -193,13 +193,17 @@ def _read(
     try:
         definition = SourceDef.model_validate(given)
     except ValidationError as error:
-        faults |= {_place(one): _words(one) for one in error.errors()}
+        faults |= _faults(error)
         return None, faults
     return (None if faults else definition), faults
 
 
-def _place(error: Mapping[str, Any]) -> str:
-    return str(error["loc"][0]) if error["loc"] else ""
+def _faults(error: ValidationError) -> dict[str, str]:
+    """The first fault of each field. Of a list whose parts are all wrong, pydantic says afterwards that it is too short."""
+    found: dict[str, str] = {}
+    for one in error.errors():
+        found.setdefault(str(one["loc"][0]) if one["loc"] else "", _words(one))
+    return found
 
 
 def _words(error: Mapping[str, Any]) -> str:

@@ -200,6 +200,26 @@ def night(tmp_path: Path) -> Iterator[SeededApp]:
         yield one
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "typed", "said"),
+    [
+        ("github", "repositories", "nonsense", "a repository is written OWNER/NAME"),
+        ("discourse", "forums", "no forum", "has blanks or control characters in it"),
+        ("bluesky", "instances", "http://x", "must begin with wss:// or ws://"),
+    ],
+)
+def test_a_list_whose_parts_are_all_wrong_is_said_with_what_is_wrong_and_not_as_empty(
+    night: SeededApp, kind: str, field: str, typed: str, said: str
+) -> None:
+    client = signed_in(night, "p_root")
+    token = page(client, f"/sources/new?kind={kind}").split('name="csrf" value="')[1].split('"')[0]
+    status, shown = send(
+        client, "/sources/new", {"csrf": token, "kind": kind, "name": "one", f"s.{field}": typed}
+    )
+    fault = shown.split(f'id="fault-s.{field}"')[1].split("</")[0]
+    assert (status, said in fault, "are needed" in fault) == (422, True, False), fault
+
+
 @pytest.mark.live
 def test_a_source_is_added_on_the_page(night: SeededApp, forum: str) -> None:
     client = signed_in(night, "p_root")
