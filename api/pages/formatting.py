@@ -151,6 +151,10 @@ class Formatter:
         words = Words(self.language, self.zone.key)
         return " · ".join(filter(None, (copies_below(alert, words), negatives_below(alert, words))))
 
+    def formula(self, formula: str) -> str:
+        """The arithmetic of a step with its words in this language. Symbols and numbers stay."""
+        return self.language.say(formula)
+
     def left_out(self, alert: Alert) -> str:
         """What the observed figure leaves out and all other figures count."""
         return left_out(alert, Words(self.language, self.zone.key))

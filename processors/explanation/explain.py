@@ -22,6 +22,7 @@ from processors.signals.calculation import Calculation
 from processors.signals.expectation import Expectation
 from processors.signals.registry import detectors
 from processors.signals.types import Detector, Reading
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Evidence, StoryTold
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store.signals import kept_working
@@ -211,7 +212,7 @@ def _voices(told: StoryTold) -> Calculation:
     posts = told.reposts + min(1, told.count - told.reposts)
     return Calculation(
         name="Voices of a text that is passed on",
-        formula=f"{posts} posts / (1 + {posts - 1} x {ALIKE})",
+        formula=Sentence("{posts} posts / {weight}", posts=str(posts), weight=f"(1 + {posts - 1} x {ALIKE})"),
         value=voices_of(posts),
         judged=told.voices,
     )

@@ -30,7 +30,8 @@ WHY = {
 
 def as_json(one: Explanation) -> dict[str, Any]:
     """The explanation as JSON values. Each figure and step says whether it came out the same."""
-    built: dict[str, Any] = msgspec.to_builtins(one)
+    # A formula that can be said in other languages is text here.
+    built: dict[str, Any] = msgspec.to_builtins(one, enc_hook=str)
     for shown, figure in zip(built["figures"], one.figures, strict=True):
         shown["same"] = figure.same
     for shown, step in zip(built["steps"], one.steps, strict=True):

@@ -21,12 +21,13 @@ import msgspec
 
 from processors.signals import habit
 from processors.signals.beside import Beside, bounded, learns, reaches, told_lately
-from processors.signals.calculation import Calculation, shown
+from processors.signals.calculation import Calculation, doublings, shown
 from processors.signals.habit import Habit
 from processors.signals.spans import moved
 from processors.signals.types import OneText, Reading, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
 from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.sentences import Sentence
 
 HANDFUL = 5
 """So many authors of one text are usual anywhere: a headline that a few pass on."""
@@ -131,18 +132,18 @@ def steps(
 ) -> list[Calculation]:
     """The arithmetic of a verdict."""
     today, authors = window.start.toordinal(), reading.detail["authors"]
-    listed = ", ".join(shown(one) for one in sorted(habit.before(state.authors, today))) or "no day"
+    listed = ", ".join(shown(one) for one in sorted(habit.before(state.authors, today))) or Sentence("no day")
     usual = habit.usual(state.authors, today)
     return [
         Calculation(
             name="Authors of one text on a usual day",
-            formula=f"lower median of {listed}",
+            formula=Sentence("lower median of {counts}", counts=listed),
             value=usual,
             judged=reading.detail["usual"],
         ),
         Calculation(
             name="Score",
-            formula=f"3 * log2({shown(authors)} / {shown(max(usual, HANDFUL))}), from 0 to 6",
+            formula=doublings(shown(authors), shown(max(usual, HANDFUL))),
             value=score_of(authors, usual),
             judged=reading.score,
         ),

@@ -25,6 +25,7 @@ from processors.signals.spread import HOT_FOR
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading, RisingTerm, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, SpreadPlace
 
 AT_LEAST, PART = 5, 0.2
@@ -121,7 +122,14 @@ def checks(agreement: Agreement) -> list[Calculation]:
         ),
         Calculation(
             name="Distance from the texts before (z)",
-            formula=f"log-odds of {said} in {of} over {before} in {of_before}, {shown(PRIOR)} texts as prior, over their spread",
+            formula=Sentence(
+                "log-odds of {said} in {of} over {before} in {of_before}, {prior} texts as prior, over their spread",
+                said=str(said),
+                of=str(of),
+                before=str(before),
+                of_before=str(of_before),
+                prior=shown(PRIOR),
+            ),
             value=bounded(log_odds(said, of, before, of_before)),
             judged=agreement.score,
         ),

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from math import exp, log
 
 from processors.signals import crowd, story, subject
-from processors.signals.calculation import Calculation, promised, shown
+from processors.signals.calculation import Calculation, heated, promised, shown
 from processors.signals.negative_run import MOST_EVIDENCE, ODDS
 from processors.signals.negativity import (
     ASKS,
@@ -23,6 +23,7 @@ from processors.signals.spans import moved
 from processors.signals.statistics import NORMAL_OF_MEDIAN, asks, wilson
 from processors.signals.types import Reading, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.sentences import Sentence
 
 
 def steps(
@@ -38,7 +39,7 @@ def steps(
         *_evidence(state, window, reading, promise),
         Calculation(
             name="Score",
-            formula=f"{shown(CLEARLY_OVER)} x heat {shown(reading.detail['heat'])}",
+            formula=heated(reading),
             value=CLEARLY_OVER * float(reading.detail["heat"]),
             judged=reading.score,
         ),
@@ -51,17 +52,27 @@ def _shares(state: NegativityState, reading: Reading) -> list[Calculation]:
     alike = 1.0 + max(0, scored - 1) * CORRELATION
     lower, upper = wilson(negative / alike, scored / alike)
     n = shown(scored / alike)
-    wilsons = f"Wilson's interval of {shown(reading.observed)} in {scored} / (1 + {max(0, scored - 1)} x {CORRELATION}) = {n}"
+    wilsons = Sentence(
+        "Wilson's interval of {share} in {n}",
+        share=shown(reading.observed),
+        n=f"{scored} / (1 + {max(0, scored - 1)} x {CORRELATION}) = {n}",
+    )
     return [
         Calculation(
             name="Usual share of negatives",
-            formula=f"{shown(state.usual[0])} negatives / {shown(state.usual[1])} scored, fading by half in a week",
+            formula=Sentence(
+                "{negative} negatives / {scored} scored, fading by half in a week",
+                negative=shown(state.usual[0]),
+                scored=shown(state.usual[1]),
+            ),
             value=usual,
             judged=reading.expected,
         ),
         Calculation(
             name="Observed",
-            formula=f"{negative} negatives / {scored} scored",
+            formula=Sentence(
+                "{negative} negatives / {scored} scored", negative=str(negative), scored=str(scored)
+            ),
             value=negative / scored if scored else 0.0,
             judged=reading.observed,
         ),
@@ -93,13 +104,22 @@ def _evidence(
     beside = min(nats, behind.value)
     told = _subject(state, window, reading)
     new = min(nats, told[0].value) if told else 0.0
-    also = f" + {shown(new)}, at most the negatives'" if told else ""
+    also = Sentence(" + {nats}, at most the negatives'", nats=shown(new)) if told else ""
     return [
         Calculation(
             name="Evidence of more negatives, in nats",
-            formula=f"{shown(state.evidence.nats)} before + ({shown(taken)} taken of {window.negative} x ln({shown(high)}"
-            f" / {shown(share)}) + {shown(others)} others x ln({shown(1 - high)} / {shown(1 - share)}))"
-            f" / ({shown(alike)} alike x {shown(wild)} wildness)",
+            formula=Sentence(
+                "{nats} before + ({taken} taken of {count} x {weight} + {others} others x {less})"
+                " / ({alike} alike x {wild} wildness)",
+                nats=shown(state.evidence.nats),
+                taken=shown(taken),
+                count=str(window.negative),
+                weight=f"ln({shown(high)} / {shown(share)})",
+                others=shown(others),
+                less=f"ln({shown(1 - high)} / {shown(1 - share)})",
+                alike=shown(alike),
+                wild=shown(wild),
+            ),
             value=nats,
             judged=float(detail["evidence"][0]),
         ),
@@ -107,8 +127,15 @@ def _evidence(
         *told,
         Calculation(
             name="Heat of the negatives",
-            formula=f"({shown(nats)} + {shown(beside)}, at most the negatives'{also}) / {shown(EVIDENCE_AT)}"
-            f" / {shown(raised)} (told lately){promised(promise, ASKS)}",
+            formula=Sentence(
+                "({nats} + {beside}, at most the negatives'{also}) / {at} / {raised} (told lately){promise}",
+                nats=shown(nats),
+                beside=shown(beside),
+                also=also,
+                at=shown(EVIDENCE_AT),
+                raised=shown(raised),
+                promise=promised(promise, ASKS),
+            ),
             value=(nats + beside + new) / EVIDENCE_AT / raised * asks(promise, ASKS),
             judged=float(detail["heat"]) if reading.state == "warm" else None,
         ),
@@ -123,8 +150,17 @@ def _crowd(state: NegativityState, window: WindowCounts, reading: Reading) -> Ca
     warm = reading.state == "warm"
     return Calculation(
         name="Evidence of more mentions, in nats",
-        formula=f"{shown(before.rise.evidence)} before + ({shown(taken)} taken of {window.scored} x ln {shown(sought.times)}"
-        f" - {shown(due)} due x {shown(sought.times - 1.0)}) / {shown(wild)} wildness, at most {shown(sought.most)}",
+        formula=Sentence(
+            "{nats} before + ({taken} taken of {count} x {weight} - {due} due x {more}) / {wild} wildness, at most {most}",
+            nats=shown(before.rise.evidence),
+            taken=shown(taken),
+            count=str(window.scored),
+            weight=f"ln {shown(sought.times)}",
+            due=shown(due),
+            more=shown(sought.times - 1.0),
+            wild=shown(wild),
+            most=shown(sought.most),
+        ),
         value=min(sought.most, max(0.0, before.rise.evidence + more)) if warm else 0.0,
         judged=float(reading.detail["crowd"][0]),
     )
@@ -138,8 +174,15 @@ def _subject(state: NegativityState, window: WindowCounts, reading: Reading) -> 
     return [
         Calculation(
             name="Evidence of a new subject, in nats",
-            formula=f"{shown(one.z)}^2 / 2 - {shown(subject.BY_CHANCE)} ({one.term}: in {one.seen} of {one.of} texts,"
-            f" in {one.before} of {one.of_before} before)",
+            formula=Sentence(
+                "{nats} ({term}: in {seen} of {of} texts, in {before} of {of_before} before)",
+                nats=f"{shown(one.z)}^2 / 2 - {shown(subject.BY_CHANCE)}",
+                term=one.term,
+                seen=str(one.seen),
+                of=str(one.of),
+                before=str(one.before),
+                of_before=str(one.of_before),
+            ),
             value=subject.nats(one),
             judged=float(reading.detail["subject"]),
         )

@@ -24,10 +24,11 @@ import msgspec
 
 from processors.signals import habit
 from processors.signals.beside import HIGHEST, Beside, bounded, learns, reaches, told_lately
-from processors.signals.calculation import Calculation, shown
+from processors.signals.calculation import Calculation, doublings, shown
 from processors.signals.habit import Habit
 from processors.signals.types import FarVoice, Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.sentences import Sentence
 
 # A score rises by this with each doubling over a usual day.
 A_DOUBLING = CLEARLY_OVER
@@ -117,11 +118,11 @@ def steps(
     today, detail = window.start.toordinal(), reading.detail
     days = habit.before(state.authors, today)
     usual = habit.usual(state.authors, today)
-    listed = ", ".join(shown(one) for one in sorted(days)) or "no day"
+    listed = ", ".join(shown(one) for one in sorted(days)) or Sentence("no day")
     made = [
         Calculation(
             name="The loudest of a usual day",
-            formula=f"lower median of {listed}",
+            formula=Sentence("lower median of {counts}", counts=listed),
             value=usual,
             judged=detail["usual"],
         )
@@ -136,12 +137,12 @@ def steps(
     best = max((one.value for one in made[1:]), default=0.0)
     return [
         *made,
-        Calculation(name="Score", formula="the highest of these", value=best, judged=reading.score),
+        Calculation(name="Score", formula=Sentence("the highest of these"), value=best, judged=reading.score),
     ]
 
 
 def _step(what: str, seen: float, usual: float) -> Calculation:
-    formula = f"3 * log2({shown(seen)} / {shown(usual)}), from 0 to 6" if usual else "6: none on a usual day"
+    formula = doublings(shown(seen), shown(usual)) if usual else Sentence("6: none on a usual day")
     return Calculation(name=f"Score by {what}", formula=formula, value=_doublings(seen, usual))
 
 

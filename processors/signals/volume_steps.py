@@ -6,7 +6,7 @@ from datetime import tzinfo
 from math import exp, sqrt
 
 from processors.signals import expectation, holidays, story
-from processors.signals.calculation import Calculation, added, promised, shown
+from processors.signals.calculation import Calculation, added, heated, promised, shown
 from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, SEASON_FROM_H, HourPlace, place_of
 from processors.signals.rises import LEAP, RISE, Sought
 from processors.signals.spans import moved
@@ -27,6 +27,7 @@ from processors.signals.volume import (
 )
 from tocsin.core.counts import KAPPA, NORMAL_95, steady, unsteady
 from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.sentences import Sentence, listed
 
 
 def steps(
@@ -41,7 +42,7 @@ def steps(
         *(_burst if path == BURST else _rise)(state, window, reading, promise),
         Calculation(
             name="Score",
-            formula=f"{shown(CLEARLY_OVER)} x heat {shown(reading.detail['heat'])}",
+            formula=heated(reading),
             value=CLEARLY_OVER * float(reading.detail["heat"]),
             judged=reading.score,
         ),
@@ -54,14 +55,15 @@ def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinf
     if known.hours < 1:
         guess = expectation.first_guess(known, hours)
         so_far = guess if known.hour_windows else max(guess, float(window.count))
-        said = f"{shown(known.hour_seen)} in {known.hour_windows} windows so far"
+        seen, n = shown(known.hour_seen), str(known.hour_windows)
+        said = Sentence("{seen} in {n} windows so far", seen=seen, n=n)
         return [Calculation(name="Due in the window", formula=said, value=so_far, judged=judged)]
     level, factor = expectation.level(known, hours), expectation.factor(known, at)
     of = min(LEVEL_HOURS, known.hours)
     return [
         Calculation(
             name="Level, in mentions a window",
-            formula=f"median of the last {of} known hours without their season",
+            formula=Sentence("median of the last {n} known hours without their season", n=of),
             value=level,
             judged=known.level,
         ),
@@ -69,7 +71,11 @@ def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinf
         Calculation(name="Season at that time", formula=_season(known, at), value=factor),
         Calculation(
             name="Due in the window",
-            formula=f"{shown(known.level)} x {shown(factor)}, at least {shown(LEAST_AN_HOUR * hours)}",
+            formula=Sentence(
+                "{product}, at least {least}",
+                product=f"{shown(known.level)} x {shown(factor)}",
+                least=shown(LEAST_AN_HOUR * hours),
+            ),
             value=max(known.level * factor, LEAST_AN_HOUR * hours),
             judged=judged,
         ),
@@ -94,12 +100,17 @@ def _holiday(known: expectation.Expectation, at: HourPlace) -> list[Calculation]
 
 def _season(known: expectation.Expectation, at: HourPlace) -> str:
     share, holiday = abs(at.away), shown(expectation.holiday_factor(known, at)) if at.holiday else ""
-    mine, other = (
-        f"hour {hour:02d} {shown(known.season[hour])} x "
-        + (f"{at.holiday} {holiday}" if holiday else f"weekday {shown(known.weekdays[weekday])}")
-        for hour, weekday in ((at.of_day, at.weekday), (at.near_of_day, at.near_weekday))
-    )
-    return f"{shown(1.0 - share)} x ({mine}) + {shown(share)} x ({other})"
+
+    def part(hour: int, weekday: int) -> str:
+        of_day, usual = f"{hour:02d}", shown(known.season[hour])
+        if holiday:
+            factor = f"{at.holiday} {holiday}"
+            return Sentence("hour {hour} {usual} x {factor}", hour=of_day, usual=usual, factor=factor)
+        factor = shown(known.weekdays[weekday])
+        return Sentence("hour {hour} {usual} x weekday {factor}", hour=of_day, usual=usual, factor=factor)
+
+    mine, other = part(at.of_day, at.weekday), part(at.near_of_day, at.near_weekday)
+    return listed([f"{shown(1.0 - share)} x (", mine, f") + {shown(share)} x (", other, ")"], "")
 
 
 def _sums(state: VolumeState, window: WindowCounts, reading: Reading, path: int) -> list[Calculation]:
@@ -109,7 +120,12 @@ def _sums(state: VolumeState, window: WindowCounts, reading: Reading, path: int)
     before = state.leap if leaps else state.rise
     run = detail["leap" if leaps else "rise"]
     if path == LASTS and run[3] == windows and before.windows + 1 == windows:
-        seen = f"{before.seen} in {before.windows} windows before + {window.count}"
+        seen: str = Sentence(
+            "{seen} in {n} windows before + {count}",
+            seen=str(before.seen),
+            n=str(before.windows),
+            count=str(window.count),
+        )
         of = f"{shown(before.due)} + {shown(detail['ready'])}"
         counted, expected = before.seen + window.count, before.due + float(detail["ready"])
     else:
@@ -173,8 +189,15 @@ def _burst(state: VolumeState, window: WindowCounts, reading: Reading, promise: 
         ),
         Calculation(
             name="Heat of the burst",
-            formula=f"{shown(z)} / {shown(less)} (span) / {shown(BURST_AT)} / {shown(needs)} (young)"
-            f" / {shown(raised)} (told lately){promised(promise, ASKS_BURST)}",
+            formula=Sentence(
+                "{z} / {less} (span) / {at} / {needs} (young) / {raised} (told lately){promise}",
+                z=shown(z),
+                less=shown(less),
+                at=shown(BURST_AT),
+                needs=shown(needs),
+                raised=shown(raised),
+                promise=promised(promise, ASKS_BURST),
+            ),
             value=z / less / BURST_AT / needs / raised * asks(promise, ASKS_BURST),
             # What is below 1, or held against the doubt of a first day, is not this quotient.
             judged=float(reading.detail["heat"])
@@ -198,8 +221,14 @@ def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: f
     return [
         Calculation(
             name=f"Evidence of a {name}, in nats",
-            formula=f"{shown(before.evidence)} before + ({shown(taken)} taken of {window.count}"
-            f" x {shown(sought.nats)} - {shown(ready)} x {shown(sought.times - 1.0)}) / {shown(wild)} (wildness)",
+            formula=Sentence(
+                "{nats} before + ({taken} taken of {count} x {weight}) / {wild} (wildness)",
+                nats=shown(before.evidence),
+                taken=shown(taken),
+                count=str(window.count),
+                weight=f"{shown(sought.nats)} - {shown(ready)} x {shown(sought.times - 1.0)}",
+                wild=shown(wild),
+            ),
             value=min(
                 sought.most,
                 before.evidence + (taken * sought.nats - ready * (sought.times - 1.0)) / wild,
@@ -209,8 +238,14 @@ def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: f
         ),
         Calculation(
             name=f"Heat of the {name}",
-            formula=f"{shown(evidence)} / {shown(sought.needs)} / {shown(young)} (young) / {shown(raised)} (told lately)"
-            f"{promised(promise, ASKS_RISE)}",
+            formula=Sentence(
+                "{evidence} / {at} / {young} (young) / {raised} (told lately){promise}",
+                evidence=shown(evidence),
+                at=shown(sought.needs),
+                young=shown(young),
+                raised=shown(raised),
+                promise=promised(promise, ASKS_RISE),
+            ),
             value=float(evidence) / sought.needs / young / raised * asks(promise, ASKS_RISE),
             judged=float(reading.detail["heat"]) if reading.over else None,
         ),

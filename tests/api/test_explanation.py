@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -135,6 +136,11 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
         assert "Computed again, every number is the same." in page
         assert told["steps"][-1]["formula"] in page
+        where = f"/alerts/{alert.id}/explanation"
+        dutch = browser.get(where, headers={**HTML, "Accept-Language": "nl"}).text
+        assert "= 3 x hitte " in dutch and "mediaan van de laatste " in dutch
+        english = ("x heat", "median", "before", "taken", "told lately", "weekday", "at least", "scored")
+        assert [one for one in english if re.search(rf"\b{one}\b", dutch)] == []
         undone = f"known errors undone: {counted['corrected_share']:.0%}, between "
         assert (
             f"Share of negatives: {counted['share']:.0%} of the scored mentions; {counted['lower']:.0%}–"

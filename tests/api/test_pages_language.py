@@ -33,6 +33,8 @@ from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from api.pages.lessons import LESSONS
 from api.pages.source_labels import LABELS
 from ingest.kinds import KINDS
+from processors.explanation import explain
+from processors.signals import calculation
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_refusals import sentences as refusals
 from tests.api.visits import page, signed_in
@@ -117,7 +119,7 @@ def said() -> frozenset[str]:
         | SENTENCES
         | set(WORDS.values())
     )
-    found |= hints_of_sources() | set(LESSONS) | refusals()
+    found |= hints_of_sources() | set(LESSONS) | refusals() | words_of_formulas()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):
@@ -133,6 +135,19 @@ def said() -> frozenset[str]:
             ):
                 found.add(str(node.args[0].value))
     return frozenset(found)
+
+
+def words_of_formulas() -> set[str]:
+    """The sentences of the arithmetic that explanations show."""
+    places = [*Path(calculation.__file__).parent.glob("*.py"), Path(explain.__file__)]
+    calls = (node for path in places for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return {
+        str(node.args[0].value)
+        for node in calls
+        if isinstance(node, ast.Call)
+        and _named(node.func) == "Sentence"
+        and isinstance(node.args[0], ast.Constant)
+    }
 
 
 def hints_of_sources() -> set[str]:
