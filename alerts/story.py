@@ -115,9 +115,9 @@ def copies_below(alert: Alert, words: Words) -> str:
 
 def left_out(alert: Alert, words: Words) -> str:
     """What the observed figure leaves out, and all other figures count: copies of a volume, repeated negatives of a share."""
-    evidence, kind = alert.the_evidence, SIGNAL_KINDS.of(alert.kind)
-    repeated = evidence.copies + evidence.reposts_aside
-    if kind.is_share and kind.sets_copies_aside and repeated:
+    kind = SIGNAL_KINDS.of(alert.kind)
+    repeated = kind.left_out(alert.the_evidence)
+    if kind.is_share and repeated:
         return words.say("without repeated negatives: {n}", n=words.number(repeated))
     return copies_below(alert, words)
 

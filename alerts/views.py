@@ -264,7 +264,7 @@ def figures(alert: Alert) -> dict[str, Any] | None:
         "upper": evidence.upper if known else None,
         "ratio": facts.ratio if known else None,
         "count": evidence.count,
-        "set_aside": evidence.copies + evidence.reposts_aside,
+        "set_aside": alert.signal.left_out(evidence),
         "peak": evidence.peak or None,
         "authors": evidence.authors or (None if evidence.count else 0),
         "scored": evidence.negative + evidence.neutral + evidence.positive,

@@ -138,7 +138,7 @@ def explained(
         rarity=rarity(conn, monitor_id, kind, kept.reading.score, evidence.since) if kept else None,
         steps=steps,
         negatives=_negatives(evidence),
-        set_aside=evidence.copies + evidence.reposts_aside,
+        set_aside=SIGNAL_KINDS.of(kind).left_out(evidence),
         terms=evidence.terms,
         triggers=evidence.triggers,
         usual_triggers=evidence.usual_triggers,

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
 from alerts.story import MOST, copies_below, headline, in_a_headline, left_out, negatives_below
-from alerts.views import Wanted, find_alerts
+from alerts.views import Wanted, figures, find_alerts
 from alerts.words import words_for
 from tests.alerts.scene import Scene, write_mention
 from tocsin.core.signal import Agreement, Evidence, TopMention, VoiceAgainst
@@ -211,8 +211,10 @@ def test_the_copies_that_a_volume_leaves_out_and_the_share_counts_are_told(tmp_p
         said = {**TONE, "observed": 40.0, "count": 50, "copies": 10, "negative_baseline": 0.2}
         scene.signal("over", evidence=said)
         scene.signal("over", kind="negativity", evidence=said)
+        scene.signal("over", kind="flood", evidence=said, score=6.0)
         scene.step()
         volume, tone, told_in_notices = scene.alert(), scene.alert("negativity"), scene.notices()
+        flood = scene.alert("flood")
     finally:
         scene.store.close()
     told = [
@@ -224,6 +226,7 @@ def test_the_copies_that_a_volume_leaves_out_and_the_share_counts_are_told(tmp_p
         "copies set aside: 10",
         "without repeated negatives: 10",
     ]
+    assert [figures(one)["set_aside"] for one in (volume, tone, flood)] == [10, 10, 0]
     assert "in 5 min without copies, 40 of 50 scored negative" in in_a_headline(volume)
     assert "without" not in in_a_headline(tone)
     noted = [one.body["text"] for one in told_in_notices]

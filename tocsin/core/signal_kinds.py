@@ -121,6 +121,12 @@ class SignalKind:
         times = _times(evidence)
         return Sentence("{times}x the expected {counted}", times=times, counted=Sentence(self.counted))
 
+    def left_out(self, evidence: Evidence) -> int:
+        """The copies, or repeated negatives of a share, that the observed figure leaves out. A kind that sets none aside counts
+        otherwise, such as the authors of one text.
+        """
+        return evidence.copies + evidence.reposts_aside if self.sets_copies_aside else 0
+
     def usual_of(self, evidence: Evidence) -> float | None:
         """What is usual, for the story line; a `Percentage` of a share. None where that is not known, and for kinds whose
         headline compares by itself.
