@@ -13,7 +13,7 @@ $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
 unexport PYTHONDONTWRITEBYTECODE  # Python keeps what it has compiled: the processes of a run start in half the time
 
-.PHONY: help demo docs reference engines quick test chaos format lint types imports check bench bench-detection train bench-sentiment lock clean
+.PHONY: help demo docs reference engines quick test chaos format lint types imports check bench bench-detection train bench-sentiment tune lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelle
 
 bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have not met (SETS=FOLDER; MODELS=FOLDER: beside a second set of models)
 	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))
+
+tune: $(STAMPS)/dev  ## fit the encoder of the second opinion (SETS=FOLDER OUT=FOLDER; DATA=all: with the sets that are not cleared), most of an hour
+	@$(BIN)/python -m training.tune --data $(SETS) --out $(OUT) $(if $(filter all,$(DATA)),--all) --most 3000
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
 	@$(INSTALL) --upgrade -e '.[dev,docs]'

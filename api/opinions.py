@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, select
 from alerts.alert import Alert
 from alerts.views import standing
 from processors.detection.asked import ToAsk, to_ask
-from processors.understand.deep import DeepScorer, embedder
+from processors.understand.deep import DeepScorer, deep_scorer
 from tocsin.core.clock import Clock
 from tocsin.core.loop import WorkerLoop
 from tocsin.health.report import Reporter
@@ -82,9 +82,7 @@ def line(opinion: Opinion) -> str:
 class Opinions:
     """The worker. `once` asks of a few mentions; `run` goes on until stopped."""
 
-    def __init__(
-        self, store: Store, clock: Clock, scorer: Callable[[], DeepScorer] = lambda: DeepScorer(embedder())
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, scorer: Callable[[], DeepScorer] = deep_scorer) -> None:
         self._store = store
         self._clock = clock
         self._make = scorer

@@ -18,12 +18,14 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from processors.understand.artefacts import FOLDER
 from processors.understand.deep import DeepModel, embedder, readable
+from processors.understand.encoder import Moved
 from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
 from training.data import TEACHER, is_held_out, key_of, rows_of
@@ -105,12 +107,13 @@ def tweets() -> list[Line]:
 def _lowest(rows: Iterable[Line], most: int) -> list[Line]:
     """The rows of the lowest hash, so many of each label. The order of the rows makes no difference."""
     by_label: dict[str | None, list[Line]] = defaultdict(list)
-    for one in sorted({one for one in rows if not is_held_out(one.text)}, key=_by_hash):
+    for one in sorted({one for one in rows if not is_held_out(one.text)}, key=by_hash):
         by_label[one.label].append(one)
     return [one for label in LABELS for one in by_label[label][:most]]
 
 
-def _by_hash(one: Line) -> tuple[int, str]:
+def by_hash(one: Line) -> tuple[int, str]:
+    """What lines are drawn by: a hash of the text, and the text."""
     return zlib.crc32(one.text.encode("utf-8", "surrogatepass")), one.text
 
 
@@ -134,8 +137,8 @@ def _raw(path: Path) -> Iterator[dict[str, Any]]:
 class Vectors:
     """The vectors of texts, made once and kept in a file if one is named."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, moved: Moved = MappingProxyType({})) -> None:
+        self._path, self._moved = path, moved
         self._known: dict[str, Any] = {}
         if path is not None and path.exists():
             with np.load(path, allow_pickle=False) as found:
@@ -145,7 +148,7 @@ class Vectors:
         told = [readable(text) for text in texts]
         missing = [one for one in dict.fromkeys(told) if _key(one) not in self._known]
         if missing:
-            embed = embedder()
+            embed = embedder(self._moved)
             for one in missing:
                 self._known[_key(one)] = np.asarray(embed(one), dtype=np.float16)
         if missing and self._path is not None:
@@ -238,11 +241,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = save_teacher(model, lines, vectors([one.text for one in lines]), given.teacher)
         print(f"{given.teacher.name}: {kept:,} lines labelled")
     if given.most:
-        _print_figures(given.data, given.most, model, vectors)
+        print_figures(given.data, given.most, model, vectors)
     return 0
 
 
-def _print_figures(folder: Path, most: int, model: DeepModel, vectors: Vectors) -> None:
+def print_figures(folder: Path, most: int, model: DeepModel, vectors: Vectors) -> None:
+    """Print how good a model is, a row a set, on at most so many posts of each."""
     for name, language in SETS:
         _print_line(name, language, *_measured(rows(folder, name, language), most, model, vectors))
     found = [_measured(rows(folder, MANY, one), most, model, vectors) for one in SPOKEN]

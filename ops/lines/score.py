@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, TextIO
 
 from ops.lines.pieces import MAX_LINE_BYTES, pieces, read_chunks
 from processors.understand import Understander
+from processors.understand.deep import DeepScorer
 from processors.understand.reasons import reasons_for
 from tocsin.core.facets import FACETS
 from tocsin.core.mention import MAX_TEXT_BYTES
@@ -25,8 +26,12 @@ def answer_lines(
     notes: TextIO,
     *,
     with_reasons: bool = False,
+    second: DeepScorer | None = None,
 ) -> int:
-    """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many."""
+    """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many.
+
+    With `second`, label, score and model are those of that scorer, which knows no confidence.
+    """
     number = 0
     bad = 0
     for lines in pieces(read_chunks(source)):
@@ -42,10 +47,12 @@ def answer_lines(
             number += 1
             if error is None:
                 lang, (sentiment, facets) = next(scored)
+                if second is not None:
+                    sentiment = second.sentiment(text)
                 answer = {
                     "label": sentiment.label,
                     "score": sentiment.score,
-                    "confidence": sentiment.confidence,
+                    "confidence": sentiment.confidence if second is None else None,
                     "lang": lang,
                     "model": sentiment.model,
                 } | {facet: list(getattr(facets, facet)) for facet in FACETS}

