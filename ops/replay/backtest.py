@@ -25,7 +25,7 @@ from processors.corrections.models import active_models, keep
 from processors.detection.tallies import load_tallies
 from processors.understand.brand import BrandModel
 from tocsin.core.clock import MINUTE, iso
-from tocsin.core.errors import NotFound
+from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
 from tocsin.definitions import repository
 from tocsin.definitions.models import ExpectedEvent, Monitor, Silence
@@ -71,7 +71,7 @@ def backtest(
     `heard_since` (ISO 8601) is the time from which the sources were heard, though they were silent until the first mention.
 
     Returns the totals, and a text that says what the back-test covers. Nobody is notified, and this store is not changed. Raises
-    `NotFound` for an unknown monitor, and where nothing is stored yet.
+    `NotFound` for an unknown monitor, and `TocsinError` where nothing is stored yet.
     """
     heard = time_of("--heard-since", heard_since) if heard_since else None
     with runtime.store.read() as conn:
@@ -98,14 +98,14 @@ def play(
 
     `learnt` is the model of corrections that labels their mentions, as it labels those that come now. Labels that people gave to
     single mentions are not played. `heard_since` is the time from which the sources were heard. `on_progress` hears which part
-    (0 to 1) is done, and may end it by an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where
-    nothing is stored.
+    (0 to 1) is done, and may end it by an exception. Nobody is notified, and this store is not changed. Raises `TocsinError`
+    where nothing is stored.
     """
     with runtime.store.read() as conn:
         count, first, last = count_and_span(conn, since)
         quiet = _quiet_times(conn, of)
     if first is None or last is None:
-        raise NotFound("nothing is stored yet to test on: take recorded mentions in with tocsin import")
+        raise TocsinError("nothing is stored yet to test on: take recorded mentions in with tocsin import")
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-backtest-") as folder,
         open_runtime(data=Path(folder), store="sqlite", stream="sqlite", durable=False) as room,

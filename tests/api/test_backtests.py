@@ -153,9 +153,9 @@ def test_the_command_line_lists_and_decides_proposals(world: World, tmp_path: Pa
     status, said = run("Lumo")
     assert (status, said) == (0, LISTED.format(id=job.id))
     assert run("Lumo", "--accept", job.id, "--refuse", job.id)[0] == 2
-    assert run("nobody", "--accept", job.id)[0] == 1
+    assert run("nobody", "--accept", job.id)[0] == 2
     status, said = run("Lumo", "--accept", "bt_none")
-    assert status == 1 and "no back-test 'bt_none'" in said
+    assert status == 2 and "no back-test 'bt_none'" in said
     assert run("Lumo", "--accept", job.id) == (0, f"Lumo: {job.id} is accepted\n")
     assert (
         world.key(Role.VIEWER).get(f"/v1/monitors/{world.scene.monitor}").json()["false_alerts_per_week"]

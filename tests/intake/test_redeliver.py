@@ -264,7 +264,7 @@ def test_hostile_bytes_are_shown_safely_and_given_raw_on_demand(house: House, to
         assert steering == set(), args
     assert b"\\x1b]0;owned\\x07" in tocsin("show", id)[0]
     assert tocsin("show", id, "--raw")[0] == HOSTILE
-    assert tocsin("show", "dl_none", status=1)[1].count(b"\n") == 1
+    assert tocsin("show", "dl_none", status=2)[1].count(b"\n") == 1
 
 
 @pytest.mark.slow("fills a stream")

