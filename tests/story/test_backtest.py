@@ -27,7 +27,7 @@ from tests.inside import command
 from tests.stores import embedded_at
 from tests.story.test_replay import tocsin
 from tocsin.core.clock import SimulatedClock, SystemClock
-from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import ExpectedEvent, Monitor, Silence
@@ -136,8 +136,9 @@ def keep_talk(runtime: Runtime) -> None:
 def test_an_unknown_monitor_and_an_empty_store_are_said(runtime: Runtime) -> None:
     with pytest.raises(NotFound, match="known: acme"):
         backtest(runtime, "acm", print)
-    with pytest.raises(NotFound, match="tocsin import"):
+    with pytest.raises(TocsinError, match="tocsin import") as said:
         backtest(runtime, "acme", print)
+    assert said.value.exit_code == 1
 
 
 def test_history_that_is_too_old_or_of_the_future_is_refused_and_counted(
