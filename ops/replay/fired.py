@@ -33,7 +33,7 @@ def in_a_line(alert: Mapping[str, Any]) -> str:
     claim = claim_of(kind, observed, expected, copies)
     share = facts.get("negative_share")
     if share is not None and not kind.is_share:
-        claim += f", {share:.0%} negative"
+        claim += f", {share:.0%} negative{' with the copies' if copies else ''}"
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
     rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""

@@ -24,7 +24,7 @@ QUIET = {
             "volume",
             {"observed": 2.0, "expected": 1.738, "negative_share": 0.99},
             {"copies": 1118},
-            "2 mentions (1,118 copies set aside), 1.74 expected, 99% negative",
+            "2 mentions (1,118 copies set aside), 1.74 expected, 99% negative with the copies",
         ),
         ("volume", {"observed": 44.0, "expected": 10.6}, {"copies": 0}, "44 mentions, 10.6 expected"),
         ("volume", {"observed": 44.0, "expected": 10.6}, None, "44 mentions, 10.6 expected"),
