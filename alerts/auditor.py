@@ -23,6 +23,7 @@ from alerts.directory import NOBODY, monitor_facts
 from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
 from alerts.escalations.clocks import to_page
+from alerts.escalations.views import held_by_nobody
 from alerts.ladder import ROUNDS, climbed
 from alerts.outbox import hold, queue
 from alerts.severity import CLOCKS
@@ -254,6 +255,15 @@ def escalations_not_paged(conn: Connection, now: datetime) -> list[Finding]:
     ]
 
 
+def escalations_held_by_nobody(conn: Connection) -> list[Finding]:
+    """Open escalations of a person who cannot work them any more."""
+    told = "{} has the escalation to {} and works none any more: hand it over".format
+    return [
+        Finding("escalation unattended", one.id, told(one.claimed_by, one.team))
+        for one in held_by_nobody(conn)
+    ]
+
+
 def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     """Roles that once reported here and have not reported again within two minutes."""
     return [
@@ -410,6 +420,7 @@ CHECKS: Final[dict[str, Check]] = {
     "notices": lambda conn, now, _: notices_out_of_time(conn, now),
     "escalations": lambda conn, _now, _: escalations_without_deadline(conn),
     "overdue escalations": lambda conn, now, _: escalations_not_paged(conn, now),
+    "escalations of nobody": lambda conn, _now, _: escalations_held_by_nobody(conn),
     "silent roles": lambda conn, now, _: silent_roles(conn, now),
     "failing roles": lambda conn, _now, _: failing_roles(conn),
     "fuses": lambda conn, _now, _: blown_fuses(conn),

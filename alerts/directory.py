@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from alerts.escalations.escalation import works_escalations
 from alerts.notifiers.channels import target_of
 from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
 from tocsin.access.spoken import spoken, spoken_by
@@ -153,14 +154,13 @@ class Directory:
 
     def team(self, policy: Policy, team: str, now: datetime) -> list[Someone]:
         """The people who work the escalations of this team, first choice first: the policy's list, else by role, else
-        admins.
+        admins. Somebody on the list whose role works none is asked only where nobody of the team's role is there.
         """
         named = [one for target in _team(policy, team) for one in self.resolve(target, now)]
-        if named:
-            return named
         if team == "fallback":
-            return self._with_role(Role.ADMIN)
-        return self._with_role(Role(team)) or self._with_role(Role.ADMIN)
+            return named or self._with_role(Role.ADMIN)
+        working = [one for one in named if works_escalations(one.person)]
+        return working or self._with_role(Role(team)) or named or self._with_role(Role.ADMIN)
 
     def resolve(self, target: str, now: datetime) -> list[Someone]:
         """The active people behind `person:NAME` or `schedule:NAME` (at `now`). A name alone is a person's."""

@@ -19,7 +19,7 @@ from alerts.on_signal import UNANSWERED, zone_of
 from alerts.outbox import outages, queue, reach
 from alerts.paging import waiting
 from alerts.severity import CLOCKS, severity
-from alerts.still import still
+from alerts.still import asked_anew, still
 from alerts.turn import Turn
 from tocsin.core.clock import CLOCKS_APART
 from tocsin.store import meta
@@ -120,7 +120,8 @@ def _exhaust(turn: Turn, alert: Alert) -> Change:
 def _ring(turn: Turn, alert: Alert, step: int) -> Change:
     """The people on rung number `step` are asked."""
     again = tuple(still(turn.conn, alert, turn.now)) if alert.step else ()
-    page = Page(alert, "page", severity(alert.the_facts).reasons, rung=step, again=again)
+    why = "" if alert.step else asked_anew(turn.conn, alert)
+    page = Page(alert, "page", severity(alert.the_facts).reasons, why, rung=step, again=again)
     zone = zone_of(turn, alert)
     was_due = alert.next_step_at or turn.now
     due = ladder.next_due(alert.the_policy, alert.severity, step, was_due, turn.now, zone)

@@ -139,8 +139,9 @@ def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
     if alert.severity <= TOLD_FROM and targets:
         directory = turn.directory
         people = [one for target in targets for one in directory.resolve(target, turn.now)]
-        todo = Sentence("For your information: others are asked to act.")
-        page(turn, alert, people, "told", reasons=reasons, todo=todo)
+        told = Sentence("For your information: others are asked to act.")
+        nothing = Sentence("Nothing is asked of you.")
+        page(turn, alert, people, "told", reasons=reasons, why_now=told, todo=nothing)
 
 
 def waiting(turn: Turn, alert: Alert) -> Verdict | None:

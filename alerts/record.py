@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from alerts import states
 from alerts.actor import Actor
 from alerts.alert import Alert, columns
 from alerts.change import Move, bounded
@@ -53,6 +54,16 @@ def newest_lines(conn: Connection, alert_id: str, after: int, most: int) -> Sequ
     t = s.alert_timeline.c
     query = select(s.alert_timeline).where(t.alert_id == alert_id, t.seq > after)
     return conn.execute(query.order_by(t.seq.desc()).limit(most)).all()
+
+
+def unanswered_since(conn: Connection, alert_id: str) -> Row[Any] | None:
+    """The line of the alert's timeline since which nobody has it: the last one that led to firing from elsewhere. None: it never
+    fired.
+    """
+    t = s.alert_timeline.c
+    led = (t.to_status == states.FIRING, t.from_status != states.FIRING)
+    query = select(s.alert_timeline).where(t.alert_id == alert_id, *led)
+    return conn.execute(query.order_by(t.seq.desc()).limit(1)).one_or_none()
 
 
 def note(

@@ -1,4 +1,6 @@
-"""The words of a page that comes again: for how long already, who could not be reached, and what has changed."""
+"""The words of a page that comes again: for how long already, who could not be reached, and what has changed; or why people are
+asked anew.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from sqlalchemy import Connection
 
 from alerts.alert import Alert
 from alerts.outbox import reach
+from alerts.record import unanswered_since
 from tocsin.core.clock import HOUR
 from tocsin.core.sentences import Nth, Percentage, Sentence, listed
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -29,17 +32,37 @@ ORDINALS: Final = (
     "the twelfth hour",
 )
 UNKNOWN: Final = Sentence("unknown")
+ANEW: Final = {
+    "wake": Sentence("Asked again: the snooze has ended."),
+    "reopen": Sentence("It is back: this alert was resolved before."),
+}
+"""The first line of a page that follows such a line of the timeline."""
 NO_CHANGE: Final = Sentence("Nothing has changed since the last page.")
 
 
 def still(conn: Connection, alert: Alert, now: datetime) -> list[str]:
     """The lines that a repeated page begins with."""
-    lasted = how_long(now - alert.opened_at)
+    unanswered = unanswered_since(conn, alert.id)
+    lasted = how_long(now - (unanswered.at if unanswered is not None else alert.opened_at))
     lines: list[str] = [Sentence("Still, for {time}: nobody has answered.", time=lasted)]
     away = reach.could_not_be_reached(conn, alert.id)
     if away:
         lines.append(Sentence("Could not be reached: {people}.", people=", ".join(away)))
     return [*lines, *_changed(conn, alert)]
+
+
+def asked_anew(conn: Connection, alert: Alert) -> str:
+    """Why the first step of an alert that people knew before is asked anew. Empty where it asks for the first time."""
+    line = unanswered_since(conn, alert.id)
+    if line is None:
+        return ""
+    detail = line.detail or {}
+    if line.action == "expire":
+        who = detail.get("acknowledged_by") or "somebody"
+        return Sentence("Asked again: the acknowledgement of {who} has expired.", who=who)
+    if line.action == "worsen" and "from" in detail:
+        return Sentence("Worse: rose from SEV{before} to SEV{now}", before=detail["from"], now=detail["to"])
+    return ANEW.get(line.action, "")
 
 
 def how_long(lasted: timedelta) -> Sentence:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from alerts.alert import Alert
 from alerts.alert import get as get_alert
 from alerts.change import bounded
-from alerts.escalations.escalation import LEGAL, TEAMS, Escalation, get, of_alert
+from alerts.escalations.escalation import LEGAL, TEAMS, Escalation, get, of_alert, works_escalations
 from alerts.escalations.paging import page
 from alerts.escalations.record import begun, change, flag
 from alerts.escalations.states import CLAIMED, ENDED, QUEUED, after
@@ -24,7 +24,6 @@ from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
 from tocsin.core.sentences import Sentence, listed, spoken
-from tocsin.definitions.models import Person, Role
 from tocsin.store import schema as s
 
 DECISIONS: Final = ("clear", "reject")
@@ -130,11 +129,6 @@ def reassign(
             turn, alert, given, [one], "page", Sentence("{who} hands this over to you.", who=turn.actor.name)
         )
     return given
-
-
-def works_escalations(person: Person) -> bool:
-    """Whether an escalation may be given to this person: active, and of a role that works it."""
-    return person.active and person.role in (Role.PR, Role.LEGAL, Role.ADMIN)
 
 
 def review(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:

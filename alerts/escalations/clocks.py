@@ -16,7 +16,7 @@ from alerts.actor import ENGINE
 from alerts.alert import Alert
 from alerts.alert import get as get_alert
 from alerts.directory import Directory, Someone
-from alerts.escalations.escalation import BEFORE_RELEASE, Escalation, from_row, of_alert
+from alerts.escalations.escalation import BEFORE_RELEASE, Escalation, from_row, of_alert, works_escalations
 from alerts.escalations.paging import page
 from alerts.escalations.record import flag
 from alerts.severity import CLOCKS
@@ -113,8 +113,12 @@ def _deputies(directory: Directory, alert: Alert, escalation: Escalation, now: d
         for one in team[1:2] or directory.team(policy, "fallback", now)[:1] or team[:1]:
             people[one.id] = one
     holder = directory.people.get(escalation.claimed_by or "")
-    if holder is not None:
+    if holder is not None and works_escalations(holder.person):
         people[holder.id] = holder
+    elif escalation.claimed_by is not None:
+        # Whoever has it cannot be asked any more, or is no person: the team's first choice is.
+        first = [directory.team(policy, name, now)[:1] for name in escalation.teams]
+        people |= {one.id: one for some in first for one in some}
     if escalation.overdue_at is not None:
         people |= {one.id: one for one in directory.team(policy, "fallback", now)}
     return list(people.values())

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select
 from alerts.escalations.states import CLAIMED, CLEARED, ENDED, IN_REVIEW, QUEUED, possible
 from tocsin.core.errors import NotFound
 from tocsin.core.sentences import Sentence
+from tocsin.definitions.models import Person, Role
 from tocsin.store import schema as s
 
 TEAMS: Final[dict[str, tuple[str, ...]]] = {"pr": ("pr",), "legal": ("legal",), "both": ("pr", "legal")}
@@ -77,6 +78,11 @@ class Escalation:
     def overdue(self, now: datetime) -> bool:
         """Whether a clock has run out."""
         return any(at <= now for at in self.clocks().values())
+
+
+def works_escalations(person: Person) -> bool:
+    """Whether an escalation may be given to this person: active, and of a role that works it."""
+    return person.active and person.role in (Role.PR, Role.LEGAL, Role.ADMIN)
 
 
 _FIELDS = tuple(field.name for field in fields(Escalation))

@@ -10,11 +10,13 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, func, or_, select, type_coerce
 
 from alerts import alert as alerts
-from alerts.escalations.escalation import LEGAL, Escalation, from_row, get, is_overdue
+from alerts.escalations.escalation import LEGAL, Escalation, from_row, get, is_overdue, works_escalations
 from alerts.escalations.states import STATUSES
 from alerts.views import Listing, bounded, known_statuses
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.cursor import decode_cursor, page_of
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import kind_of, listed, names
 from tocsin.store import schema as s
 
 _NEVER: Final = to_micros(datetime(9000, 1, 1, tzinfo=UTC))
@@ -101,6 +103,17 @@ def history(conn: Connection, escalation_id: str, role: str | None) -> History:
     rows = conn.execute(select(x).where(x.c.escalation_id == escalation_id).order_by(x.c.seq)).all()
     shown = [dict(row._mapping) for row in rows if role == LEGAL or not row.privileged]
     return History(shown, len(rows) - len(shown), rows[-1].seq if rows else 0)
+
+
+def held_by_nobody(conn: Connection) -> list[Escalation]:
+    """The open escalations that a person has who works none any more: ended, not active, or of another role."""
+    open_ones = select(s.escalations).where(_e.closed_at.is_(None), _e.claimed_by.is_not(None))
+    held = [from_row(row) for row in conn.execute(open_ones.order_by(_e.created_at, _e.id))]
+    if not held:
+        return []
+    working = {one.name for one in listed(conn, Person) if works_escalations(one.value)}
+    people = {*names(conn, kind_of(Person), ended=True).values()}
+    return [one for one in held if one.claimed_by in people - working]
 
 
 def every_escalation(conn: Connection) -> Iterator[tuple[EscalationRow, History]]:

@@ -9,10 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from alerts.escalations.actions import works_escalations
-from alerts.escalations.escalation import TEAMS, Escalation, get, of_alert
+from alerts.escalations.escalation import TEAMS, Escalation, get, of_alert, works_escalations
 from alerts.escalations.states import ENDED
-from alerts.escalations.views import ended_escalations, find_escalations, history
+from alerts.escalations.views import ended_escalations, find_escalations, held_by_nobody, history
 from alerts.views import notices
 from api.pages.card import Card, NoticeLine, RecordLine, card, notice_line, record_line
 from api.pages.flash import flash_of
@@ -47,6 +46,8 @@ class EscalationPage:
     # The names of those who may be given it, and of those who may be asked for something.
     workers: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    # Whether whoever has it works no escalations any more.
+    held_by_nobody: bool = False
 
 
 @router.get("/escalations")
@@ -61,6 +62,7 @@ def queue_page(request: Request) -> Response:
             rows = ended_escalations(conn, team, AT_ONCE)
         else:
             rows, _ = find_escalations(conn, team=team, limit=AT_ONCE)
+        unheld = {one.id for one in held_by_nobody(conn)}
     return render(
         ctx,
         "queue.html",
@@ -68,6 +70,7 @@ def queue_page(request: Request) -> Response:
         rows=rows,
         team=team,
         closed=ended,
+        held_by_nobody=unheld,
         may=permitted_actions(ctx.who, "/escalations/{id}"),
     )
 
@@ -126,6 +129,7 @@ def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> Es
             one.name for one in people if works_escalations(one) and one.name != escalation.claimed_by
         ),
         people=tuple(one.name for one in people),
+        held_by_nobody=escalation.id in {one.id for one in held_by_nobody(conn)},
     )
 
 

@@ -85,6 +85,7 @@ FINDINGS: Final = (
     "for {who} by {channel}: still {status}",
     "the escalation to {team} has no clock",
     "the clock of the escalation to {team} has run out and nobody was paged",
+    "{who} has the escalation to {team} and works none any more: hand it over",
     "{role} last reported {span} ago",
     "{role} fails: {why}",
     "since {time}: {why}",

@@ -10,6 +10,7 @@ import pytest
 from alerts import actions, views
 from alerts.actor import Actor
 from alerts.apply import act
+from alerts.auditor import escalations_held_by_nobody
 from alerts.escalations import actions as escalation_actions
 from alerts.escalations import escalation
 from alerts.escalations import views as escalation_views
@@ -18,6 +19,7 @@ from tests.alerts.scene import ADA, BEN, LEO, PEOPLE, PIA, POLICY, Scene
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, NotFound, WrongInput
 from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import Person, Policy, Role
+from tocsin.definitions.repository import find, save
 
 ROOT = Actor("person_root", "root", "admin")
 
@@ -179,6 +181,25 @@ def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothin
     assert len([1 for _, kind, _ in scene.paged() if kind == "overdue"]) == 3
     with scene.store.read() as conn:
         assert escalation.get(conn, made.id).status == "queued"
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"role": Role.VIEWER}])
+def test_a_case_of_somebody_who_works_none_any_more_pages_the_team_and_is_found(
+    scene: Scene, change: dict[str, object]
+) -> None:
+    made = begun(scene, "legal")
+    with scene.write() as conn:
+        escalation_actions.claim(scene.turn(conn, LEO), made.id)
+        assert escalation_views.held_by_nobody(conn) == []
+        leo = find(conn, Person, "leo")
+        save(conn, leo.value.model_copy(update=change), now=scene.now, actor="root", id=leo.id)
+        assert [one.id for one in escalation_views.held_by_nobody(conn)] == [made.id]
+        [found] = escalations_held_by_nobody(conn)
+        assert found.text == "leo has the escalation to legal and works none any more: hand it over"
+    before = len(scene.notices())
+    scene.wait(minutes=20)
+    told = sorted(one.person for one in scene.notices()[before:])
+    assert told == ["ben", "lou"], "the deputy, and in the place of whoever has it the team's first choice"
 
 
 def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: Scene) -> None:

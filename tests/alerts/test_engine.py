@@ -107,6 +107,28 @@ def test_an_acknowledgement_expires_and_the_pages_start_again(scene: Scene) -> N
     assert len({notice.id for notice in scene.notices()}) == 2
 
 
+def test_who_is_asked_again_reads_why_and_how_long_nobody_has_had_it(scene: Scene) -> None:
+    """The hours in which somebody had the alert are no hours in which nobody has answered."""
+    scene.over(**ESCALATE)
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
+    scene.wait(minutes=60)
+    assert scene.notices()[-1].body["text"].splitlines()[1] == (
+        "Asked again: the acknowledgement of ada has expired."
+    )
+    scene.wait(minutes=15)
+    assert "Still, for 15 minutes: nobody has answered." in scene.notices()[-1].body["text"]
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.snooze, scene.alert().id, scene.now + timedelta(hours=1))
+    scene.wait(minutes=60)
+    assert scene.notices()[-1].body["text"].splitlines()[1] == "Asked again: the snooze has ended."
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.resolve, scene.alert().id)
+        act(scene.turn(conn, ADA), actions.reopen, scene.alert().id)
+    scene.step()
+    assert scene.notices()[-1].body["text"].splitlines()[1] == "It is back: this alert was resolved before."
+
+
 def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
@@ -356,6 +378,9 @@ def test_a_crisis_rings_on_every_channel_and_tells_the_heads_up_list(tmp_path: P
         ("ada", "email", "page"),
         ("leo", "email", "told"),
     ]
+    [told] = [one.body["text"].splitlines() for one in scene.notices() if one.kind == "told"]
+    assert told[1] == "For your information: others are asked to act."
+    assert told[-2] == "Nothing is asked of you."
 
 
 def test_a_schedule_pages_whose_turn_it_is(tmp_path: Path) -> None:

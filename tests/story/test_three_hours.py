@@ -34,7 +34,7 @@ https://tocsin.example/alerts/ALERT
 
 == 10:25 page to ben
 SEV2 Lumo: 5.6x expected in 5 min, about: baterie, smoke
-Still, for 20 minutes: nobody has answered.
+Still, for 15 minutes: nobody has answered.
 Nothing has changed since the last page.
 “Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
