@@ -103,7 +103,7 @@ train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelle
 bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have not met (SETS=FOLDER; MODELS=FOLDER: beside a second set of models)
 	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))
 
-tune: $(STAMPS)/dev  ## fit the encoder of the second opinion (SETS=FOLDER OUT=FOLDER; DATA=all: with the sets that are not cleared), most of an hour
+tune: $(STAMPS)/dev  ## fit the encoder of the second opinion (SETS=FOLDER OUT=FOLDER), half an hour; DATA=all: with the sets that are not cleared, an hour more
 	@$(BIN)/python -m training.tune --data $(SETS) --out $(OUT) $(if $(filter all,$(DATA)),--all) --most 3000
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml

