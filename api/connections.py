@@ -16,6 +16,7 @@ import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.problems import MEDIA_TYPE
+from tocsin.settings.sections import EVERYBODY
 
 HEAD_WITHIN_S = 10.0
 READ_WITHIN_S = 30.0
@@ -179,7 +180,7 @@ def holder(address: str) -> str:
 
 def is_trusted(address: str, trusted: Sequence[str]) -> bool:
     """Whether the address is one of the trusted proxies: addresses, networks, or `*` for every one."""
-    return any(one == "*" or one == address or _within(address, one) for one in trusted)
+    return any(one in (EVERYBODY, address) or _within(address, one) for one in trusted)
 
 
 def _within(address: str, network: str) -> bool:

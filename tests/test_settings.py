@@ -86,12 +86,34 @@ def test_variables_that_are_none_of_ours_are_left_alone(variable: str) -> None:
             "environment TOCSIN_INGEST__ALLOWED_PRIVATE_NETWORKS: ingest.allowed_private_networks = '[\"10.0.0.0/8\"]': "
             "'[\"10.0.0.0/8\"]' is no network; write for example 10.0.0.0/8, and in the environment several with commas",
         ),
+        (
+            {"TOCSIN_API__TRUSTED_PROXIES": "10.0.0.1,nginx"},
+            "environment TOCSIN_API__TRUSTED_PROXIES: api.trusted_proxies = '10.0.0.1,nginx': "
+            "'nginx' is no address and no network; write for example 192.0.2.7 or 10.0.0.0/8",
+        ),
+        ({"TOCSIN_API__TRUSTED_PROXIES": "10.0.0.0/33"}, "'10.0.0.0/33' is no address and no network"),
+        (
+            {"TOCSIN_STORE__PASSWORD": "hunter2"},
+            "environment TOCSIN_STORE__PASSWORD: store.password = '(set)': "
+            "`password` must be given as env:NAME or file:PATH, not in plain text",
+        ),
+        ({"TOCSIN_STREAM__SASL_PASSWORD": "hunter2"}, "stream.sasl_password = '(set)': `sasl_password` must"),
+        (
+            {"TOCSIN_SMTP__PASSWORD": "hunter2"},
+            "smtp.password = '(set)': `password` must be given as env:NAME",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_value_and_the_choices(env: dict[str, str], says: str) -> None:
     with pytest.raises(WrongInput) as refused:
         load(None, env)
     assert says in str(refused.value) and "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_proxies_are_addresses_and_networks_as_the_server_takes_them() -> None:
+    given = {"TOCSIN_API__TRUSTED_PROXIES": "192.0.2.7, 10.1.2.3/8, 2001:DB8::1, *"}
+    assert load(None, given).settings.api.trusted_proxies == ("192.0.2.7", "10.0.0.0/8", "2001:db8::1", "*")
 
 
 @pytest.mark.parametrize(

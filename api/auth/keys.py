@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from api.auth.principal import Principal
-from api.auth.rules import IN_ADDRESSES, SCOPES
+from api.auth.rules import IN_ADDRESSES, PUSH, SCOPES, may_not_push
 from tocsin.access.links import hash_token, new_token
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.ids import stable_id
@@ -36,29 +36,14 @@ def create_key(
 ) -> tuple[str, str]:
     """Store a new key; return its id and the key itself, which cannot be shown again.
 
-    Without scopes the key may do all that its role may; with a source and no scopes it may only push. Raises `WrongInput` for an
-    unknown scope or a bad name, and `Conflict` for a name in use.
+    Without scopes the key may do all that its role may; with a source and no scopes it may only push. Raises `WrongInput` for
+    scopes that `check_scopes` refuses or a bad name, and `Conflict` for a name in use.
     """
-    unknown = sorted(set(scopes) - set(SCOPES))
-    if unknown:
-        raise WrongInput(
-            Sentence(
-                "unknown scope {unknown}; known: {choices}",
-                unknown=repr(unknown[0]),
-                choices=", ".join(SCOPES),
-            )
-        )
-    if set(scopes) & set(IN_ADDRESSES) and (source or not set(scopes) <= set(IN_ADDRESSES)):
-        raise WrongInput(
-            Sentence(
-                "a key for {choices} stands in an address: it can have no other scope and no source",
-                choices=" or ".join(IN_ADDRESSES),
-            )
-        )
-    if not name or len(name) > 256 or any(ord(letter) < 32 for letter in name):
-        raise WrongInput(Sentence("a key's name has 1 to 256 characters, none of them control characters"))
     if source is not None and not scopes:
         scopes = ("push",)
+    check_scopes(role, scopes, source)
+    if not name or len(name) > 256 or any(ord(letter) < 32 for letter in name):
+        raise WrongInput(Sentence("a key's name has 1 to 256 characters, none of them control characters"))
     k = s.api_keys
     if conn.execute(select(k.c.id).where(k.c.name == name, k.c.revoked_at.is_(None))).first():
         raise Conflict(
@@ -81,6 +66,28 @@ def create_key(
         },
     )
     return key_id, token
+
+
+def check_scopes(role: Role, scopes: Sequence[str], source: str | None = None) -> None:
+    """Raise `WrongInput` for a scope that is unknown, does not go with the others, or is of no use to this role."""
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        raise WrongInput(
+            Sentence(
+                "unknown scope {unknown}; known: {choices}",
+                unknown=repr(unknown[0]),
+                choices=", ".join(SCOPES),
+            )
+        )
+    if set(scopes) & set(IN_ADDRESSES) and (source or not set(scopes) <= set(IN_ADDRESSES)):
+        raise WrongInput(
+            Sentence(
+                "a key for {choices} stands in an address: it can have no other scope and no source",
+                choices=" or ".join(IN_ADDRESSES),
+            )
+        )
+    if "push" in scopes and role not in PUSH.roles:
+        raise WrongInput(may_not_push(role))
 
 
 def principal_of_key(conn: Connection, token: str) -> Principal | None:

@@ -45,6 +45,14 @@ def not_for(role: Role, rule: AccessRule) -> Sentence:
     return Sentence("the role {role} may not do this; who may: {may}", role=spoken(role.value), may=may)
 
 
+def may_not_push(role: Role) -> Sentence:
+    """The refusal of a key that is made for pushes, where the API would refuse each of them."""
+    may = listed([spoken(one) for one in sorted(PUSH.roles)])
+    return Sentence(
+        "a key of the role {role} cannot push mentions; who may: {may}", role=spoken(role.value), may=may
+    )
+
+
 V, CM, PR, LEGAL, ADMIN = Role.VIEWER, Role.COMMUNITY_MANAGER, Role.PR, Role.LEGAL, Role.ADMIN
 
 

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 
 from api.auth.cookies import session_token
 from api.auth.endings import end_one_session, revoke
-from api.auth.keys import create_key, list_keys
+from api.auth.keys import check_scopes, create_key, list_keys
 from api.auth.principal import Principal
 from api.auth.rules import IN_ADDRESSES, SCOPES
 from api.auth.sessions import current_session, open_sessions
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
-from api.pages.formatting import UNKNOWN
+from api.pages.formatting import UNKNOWN, Formatter
 from api.pages.permission import sees
 from api.pages.reach import heartbeat_faults, reach_faults
 from api.pages.render import page_context, render
@@ -93,6 +93,10 @@ def make_key(request: Request) -> Response:
     role = typed.get("role", "")
     if role not in set(Role):
         return _keys(request, typed, {"role": "role"}, status=422)
+    try:
+        check_scopes(Role(role), scopes)
+    except WrongInput as error:
+        return _keys(request, typed, {"scopes": error.said}, status=422)
     try:
         with state.store.write() as conn:
             name, now = typed.get("name", "").strip(), state.now()
@@ -181,11 +185,16 @@ def _keys(
         token=token,
         addresses=addresses,
         typed=typed or {},
-        faults={one: ctx.fmt.translate(FAULTS[key]) for one, key in (faults or {}).items()},
+        faults={one: _said(ctx.fmt, key) for one, key in (faults or {}).items()},
         roles=[one.value for one in Role],
         scopes=SCOPES,
         flash=flash_of(request, ctx.fmt)[0],
     )
+
+
+def _said(fmt: Formatter, fault: str) -> str:
+    """A fault in the reader's language: a refusal, else the sentence of that key."""
+    return fmt.language.say(fault) if isinstance(fault, Sentence) else fmt.translate(FAULTS[fault])
 
 
 def _addresses(request: Request, token: str, scopes: Sequence[str]) -> list[str]:

@@ -137,6 +137,11 @@ def test_a_key_is_printed_once_listed_without_itself_and_revoked(run: Run) -> No
             ("key", "create", "--role", "viewer", "--name", "x", "--scope", "all"),
             "unknown scope 'all'; known: read",
         ),
+        (
+            ("key", "create", "--role", "viewer", "--name", "x", "--scope", "push"),
+            "a key of the role viewer cannot push mentions; who may: admin, community_manager",
+        ),
+        (("key", "create", "--role", "pr", "--name", "x", "--source", "shop"), "a key of the role pr cannot"),
         (("key", "create", "--role", "viewer", "--name", ""), "1 to 256 characters"),
         (("user", "create", "x", "--timezone", "Mars"), "timezone = 'Mars': unknown time zone 'Mars'"),
     ],

@@ -281,6 +281,15 @@ def test_a_key_is_shown_once_and_ended_and_a_browser_is_signed_out(night: Seeded
     assert post(client, "/keys", {"name": "wallboard", "role": "viewer"})[0] == 409
     status, shown = post(client, "/keys", {"name": "x", "role": "king"})
     assert status == 422 and 'id="fault-role"' in shown and 'value="x"' in shown
+    for scopes, says in (
+        (
+            {"scope.push": "1"},
+            "a key of the role viewer cannot push mentions; who may: admin, community manager",
+        ),
+        ({"scope.feed": "1", "scope.read": "1"}, "it can have no other scope and no source"),
+    ):
+        status, shown = post(client, "/keys", {"name": "x", "role": "viewer", **scopes})
+        assert status == 422 and 'id="fault-scopes"' in shown and says in shown and "fault-name" not in shown
     feed = post(client, "/keys", {"name": "reader", "role": "viewer", "scope.feed": "1"})[1]
     token = re.search(r"tcs_[\w-]+", feed)
     assert token and f"http://127.0.0.1:8085/v1/feeds/{token[0]}/on-call.ics" in feed

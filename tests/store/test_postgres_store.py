@@ -77,6 +77,9 @@ def test_its_password_is_shown_nowhere(postgres: Postgres, tmp_path: Path) -> No
         f"{url}?password={secret}",
         f"{url}?no_such={secret[:3]}",
         f"{url}_not_there",
+        url.replace(secret, f"a@{secret}"),
+        url.replace(secret, f"a@{secret}/b:c"),
+        url.replace(secret, f"a@b?{secret}"),
     ):
         with pytest.raises((WrongInput, StoreUnavailable)) as raised:
             open_store(wrong, tmp_path)
@@ -115,8 +118,27 @@ def test_the_password_may_stand_apart(postgres: Postgres, tmp_path: Path) -> Non
 
 
 def test_a_server_that_is_not_there_is_said_within_seconds(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match=r"d at 127\.0\.0\.1:1 cannot be used"):
+    with pytest.raises(StoreUnavailable) as away:
         open_store("postgresql://tocsin@127.0.0.1:1/d", tmp_path)
+    assert str(away.value) == (
+        "the store d at 127.0.0.1:1 cannot be used just now: Connection refused; start the server, or check store.url"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("postgresql://tocsin:p@ss@127.0.0.1/d", "a second @: write an @ of the password as %40"),
+        ("postgresql://tocsin@127.0.0.1:99999/d", "the port 99999: a port is a number from 1 to 65535"),
+        ("postgresql://tocsin@127.0.0.1:0/d", "the port 0: a port is a number from 1 to 65535"),
+    ],
+)
+def test_an_address_that_no_server_can_have_is_refused_and_not_waited_for(
+    wrong: str, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongInput) as refused:
+        open_store(wrong, tmp_path)
+    assert says in str(refused.value) and "p@ss" not in str(refused.value)
 
 
 def test_a_database_that_is_no_utf_8_is_refused(postgres: Postgres, tmp_path: Path) -> None:

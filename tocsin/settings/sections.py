@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_settings import NoDecode
 
 from tocsin.core import patterns
 from tocsin.core.errors import WrongInput
 from tocsin.settings.address import public_address
+from tocsin.settings.secrets import require_reference
 
 
 def _split(value: Any) -> Any:
@@ -42,8 +43,35 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def _proxies(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses and networks as the HTTP server takes them. It would take any other text for a name, and believe nobody."""
+    return tuple(one if one == EVERYBODY else _proxy(one) for one in texts)
+
+
+def _proxy(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False)) if "/" in text else str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no address and no network; write for example 192.0.2.7 or 10.0.0.0/8,"
+            " and in the environment several with commas"
+        ) from None
+
+
+def _reference(value: str | None, info: ValidationInfo) -> str | None:
+    """`value`, if it refers to a secret; an empty one is none. The error does not show the value, which may be the secret."""
+    try:
+        return require_reference(info.field_name or "", value) if value else value
+    except WrongInput as error:
+        raise ValueError(str(error)) from None
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks: TypeAlias = Annotated[Names, AfterValidator(_networks)]
+Proxies: TypeAlias = Annotated[Names, AfterValidator(_proxies)]
+Reference: TypeAlias = Annotated[str | None, AfterValidator(_reference)]
+EVERYBODY: Final = "*"
+"""A proxy of the setting `api.trusted_proxies` that stands for every address."""
 
 # The greatest lengths of time that a setting may have. Beyond them the calendar ends.
 CENTURY_DAYS: Final = 36_525
@@ -65,7 +93,9 @@ class Api(Section):
         None, description="How people reach the page; notices link to it."
     )
     allowed_hosts: Names = Field((), description="Host names answered besides loopback and public_url's.")
-    trusted_proxies: Names = Field((), description="Addresses whose X-Forwarded-For and -Proto are believed.")
+    trusted_proxies: Proxies = Field(
+        (), description="Addresses and networks whose X-Forwarded-For and -Proto are believed; *: all."
+    )
     max_body_bytes: int = Field(
         8 * 1024 * 1024, ge=1024, description="Largest push accepted; other bodies may have 1 MiB at most."
     )
@@ -115,7 +145,7 @@ class StreamSettings(Section):
         "SCRAM-SHA-512", description="Kafka: how to sign in."
     )
     sasl_username: str | None = Field(None, description="Kafka: account.")
-    sasl_password: str | None = Field(
+    sasl_password: Reference = Field(
         None, description="Kafka: env:NAME or file:PATH.", json_schema_extra={"secret": True}
     )
     tls_ca_file: Path | None = Field(
@@ -125,7 +155,7 @@ class StreamSettings(Section):
         None, description="Kafka: our own certificate (PEM), where brokers ask."
     )
     tls_key_file: Path | None = Field(None, description="Kafka: its key (PEM).")
-    tls_key_password: str | None = Field(
+    tls_key_password: Reference = Field(
         None,
         description="Kafka: env:NAME or file:PATH, where the key has one.",
         json_schema_extra={"secret": True},
@@ -136,7 +166,7 @@ class StoreSettings(Section):
     """The store, which keeps everything."""
 
     url: str = Field("sqlite", description="The engine: sqlite, or postgresql://user@host:port/database.")
-    password: str | None = Field(
+    password: Reference = Field(
         None,
         description="PostgreSQL: the role's, as env:NAME or file:PATH.",
         json_schema_extra={"secret": True},
@@ -214,7 +244,7 @@ class Smtp(Section):
         "starttls", description="How the connection is protected."
     )
     username: str | None = Field(None, description="Account, where the server wants one.")
-    password: str | None = Field(
+    password: Reference = Field(
         None, description="env:NAME or file:PATH.", json_schema_extra={"secret": True}
     )
     sender: str = Field("tocsin@localhost", description="From.")

@@ -49,6 +49,8 @@ _REACH: Final = {
 }
 """With these options a dead server, or a cut cable, is noticed within about ten seconds."""
 
+MAX_PORT: Final = 65_535
+
 _SESSION: Final = {
     "lock_timeout": "10s",
     "statement_timeout": "5min",
@@ -306,6 +308,11 @@ class PostgresStore:
 
 def _given(url: str, password: str | None) -> URL:
     """The URL as the driver takes it. An error does not show the URL, which may hold a password."""
+    # With a second @ the rest of the password would be taken for the server's name, which every message shows.
+    if url.partition("://")[2].partition(":")[2].count("@") > 1:
+        raise WrongInput(
+            "the store's URL has a second @: write an @ of the password as %40, or give the password as store.password"
+        )
     try:
         given = make_url(url)
         if password is not None:
@@ -313,6 +320,10 @@ def _given(url: str, password: str | None) -> URL:
         given = given.set(drivername=DRIVER)
         if not given.database:
             raise WrongInput("the store's URL names no database: postgresql://user@host:port/database")
+        if given.port is not None and not 0 < given.port <= MAX_PORT:
+            raise WrongInput(
+                f"the store's URL has the port {given.port}: a port is a number from 1 to {MAX_PORT}"
+            )
         if {"password", "options", "passfile"} & given.query.keys():
             raise WrongInput(
                 "the store's URL has a password or options behind the ?: give store.password instead"

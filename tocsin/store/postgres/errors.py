@@ -6,6 +6,7 @@ as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,6 +18,7 @@ from tocsin.core.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
 
 ADVICE: Final = {
     "08": "the connection was lost",
+    "08001": "start the server, or check store.url",
     # A check constraint: only partitions have one.
     "23514": "the day that a row belongs to was dropped meanwhile; try again",
     "25006": "it takes no writes: is it a standby?",
@@ -46,6 +48,10 @@ BY_WORDS: Final = {
     "no pg_hba.conf entry": "28000",
     "too many clients": "53300",
     '" does not exist': "3D000",
+    "Connection refused": "08001",
+    "failed to resolve host": "08001",
+    "No such file or directory": "08001",
+    "connection timeout expired": "08001",
 }
 
 REFUSED: Final = ("28", "3D000", "42501")
@@ -55,6 +61,11 @@ COMMIT_REFUSED: Final = ("23", "40", "44", "53")
 """Beginnings of the SQLSTATEs with which COMMIT says that nothing was kept. Any other error may have come after the COMMIT
 had taken effect.
 """
+
+
+_NAMED_AGAIN: Final = re.compile(
+    r"^connection (?:failed|is bad): (?:connection to server .{1,200}? failed: )?(?:FATAL:\s+)?(?=\S)"
+)
 
 
 @contextmanager
@@ -112,6 +123,9 @@ def after_commit(where: str, error: psycopg.Error) -> StoreUnavailable | None:
 
 
 def _words(error: psycopg.Error) -> str:
-    """The first line of the server's message, without the details, which may hold values."""
+    """The first line of the server's message, without the details, which may hold values.
+
+    A message that begins with the server's address loses that beginning: whoever shows the words has named the server.
+    """
     lines = (error.diag.message_primary or str(error)).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]
+    return (_NAMED_AGAIN.sub("", lines[0]) if lines else type(error).__name__)[:300]
