@@ -7,16 +7,19 @@ Line n of the output always answers line n of the input. A line that cannot be r
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final, TextIO
 
 from ops.lines.pieces import MAX_LINE_BYTES, pieces, read_chunks
 from processors.understand import Understander
-from processors.understand.deep import DeepScorer
 from processors.understand.reasons import reasons_for
+from processors.understand.sentiment import Sentiment
 from tocsin.core.facets import FACETS
 from tocsin.core.mention import MAX_TEXT_BYTES
 
 MOST_NOTES: Final = 20
+Second = Callable[[str, str | None], Sentiment]
+"""Another scorer: the sentiment of a text in a language, without a confidence."""
 
 
 def answer_lines(
@@ -26,11 +29,11 @@ def answer_lines(
     notes: TextIO,
     *,
     with_reasons: bool = False,
-    second: DeepScorer | None = None,
+    second: Second | None = None,
 ) -> int:
     """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many.
 
-    With `second`, label, score and model are those of that scorer, which knows no confidence.
+    With `second`, label, score and model are those of that scorer.
     """
     number = 0
     bad = 0
@@ -48,7 +51,7 @@ def answer_lines(
             if error is None:
                 lang, (sentiment, facets) = next(scored)
                 if second is not None:
-                    sentiment = second.sentiment(text)
+                    sentiment = second(text, lang)
                 answer = {
                     "label": sentiment.label,
                     "score": sentiment.score,

