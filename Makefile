@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-INSTALL := $(PIP) install --no-compile  # Python compiles what is used, when it is first used
+INSTALL := .ci/install $(BIN)/python
 STAMPS := .stamps
 PORT ?= 8085
 WORKERS ?= 4
@@ -107,7 +107,7 @@ tune: $(STAMPS)/dev  ## fit the encoder of the second opinion (SETS=FOLDER OUT=F
 	@$(BIN)/python -m training.tune --data $(SETS) --out $(OUT) $(if $(filter all,$(DATA)),--all) --most 3000
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
-	@$(INSTALL) --upgrade -e '.[dev,docs]'
+	@$(PIP) install --no-compile --upgrade -e '.[dev,docs]'
 	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
 
 clean:  ## remove everything that was made here
