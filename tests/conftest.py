@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("hypothesispytest"):
         _same_examples()
     if workers.is_worker(config):
+        workers.begin_elsewhere(config)
         copies.share(workers.shared_folder(config) / "stock")
     else:
         config.pluginmanager.register(Controller(), "tocsin-controller")
