@@ -174,7 +174,9 @@ def _peak(evidence: Evidence, words: Words, *, of_a_share: bool) -> str:
     n, span = words.number(evidence.peak), words.span(PEAK)
     # Beside a share a number without its noun would be taken for a share, too.
     if of_a_share:
-        return words.say("peak {n} mentions in {span}", n=n, span=span)
+        return words.plural(
+            "peak {n} mention in {span}", "peak {n} mentions in {span}", evidence.peak, span=span
+        )
     return words.say("peak {n} in {span}", n=n, span=span)
 
 

@@ -32,6 +32,10 @@ class Words:
         """A sentence of ours in this language: as it is where it is already whole, else with its places filled in."""
         return self.language.translate(sentence, **values) if values else self.language.say(sentence)
 
+    def plural(self, one: str, many: str, n: int, **values: object) -> str:
+        """The form that goes with `n`."""
+        return self.language.plural(one, many, n, self.number(n), **values)
+
     def lines(self, sentences: tuple[str, ...] | list[str]) -> list[str]:
         return [self.say(one) for one in sentences]
 

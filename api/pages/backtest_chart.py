@@ -30,9 +30,10 @@ def draw_backtest(steps: Sequence[VolumeStep], fmt: Formatter, monitor: str) -> 
     flags = [datetime.fromisoformat(alert["at"]) for one in steps for alert in one.alerts]
     peak = max(steps, key=lambda one: one.count)
     title = fmt.translate("Mentions of {monitor} in the back-test, and its alerts", monitor=monitor)
-    described = fmt.translate(
-        "{total} mentions in all. The most, {peak}, came in {span} from {time}. Alerts: {alerts}.",
-        total=fmt.number(sum(one.count for one in steps)),
+    total = sum(one.count for one in steps)
+    in_all = fmt.plural("{n} mention in all.", "{n} mentions in all.", total)
+    described = f"{in_all} " + fmt.translate(
+        "The most, {peak}, came in {span} from {time}. Alerts: {alerts}.",
         peak=fmt.number(peak.count),
         span=fmt.duration(step),
         time=fmt.time_text(peak.at),

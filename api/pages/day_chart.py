@@ -44,10 +44,11 @@ def draw_day_chart(
     title = fmt.translate("Mentions of {monitor} per 15 minutes over 24 hours", monitor=monitor)
     if known:
         peak = max(known, key=lambda p: p.value or 0.0)
-        description = fmt.translate(
-            "{total} mentions in all. The most, {peak}, came in the 15 minutes from {time}. "
+        total = sum(p.value or 0.0 for p in known)
+        in_all = fmt.plural("{n} mention in all.", "{n} mentions in all.", total, fmt.number(total))
+        description = f"{in_all} " + fmt.translate(
+            "The most, {peak}, came in the 15 minutes from {time}. "
             "Quarters of an hour over the threshold: {over}.",
-            total=fmt.number(sum(p.value or 0.0 for p in known)),
             peak=fmt.number(peak.value),
             time=fmt.time_text(peak.at),
             over=sum(p.over for p in known),

@@ -30,7 +30,7 @@ from api.pages.source_labels import LABELS
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
-from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import kind_of
 from tocsin.health.reasons import sentence_of, unseen
@@ -60,11 +60,11 @@ class Formatter:
     def translate(self, text: str, **values: object) -> str:
         return self.language.translate(text, **values)
 
-    def plural(self, one: str, many: str, n: float) -> str:
-        """The form that goes with a whole number, or with a small rate."""
+    def plural(self, one: str, many: str, n: float, shown: str = "", **values: object) -> str:
+        """The form that goes with a whole number, or with a small rate; `{n}` is filled in as `shown`, where that is given."""
         if isinstance(n, float) and not n.is_integer():
-            return self.language.plural(one, many, n, self.rate(n))
-        return self.language.plural(one, many, int(n), self.number(int(n)))
+            return self.language.plural(one, many, n, shown or self.rate(n), **values)
+        return self.language.plural(one, many, int(n), shown or self.number(int(n)), **values)
 
     def term(self, table: str, key: object) -> str:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
@@ -172,7 +172,7 @@ class Formatter:
         signal = SIGNAL_KINDS.of(one.kind)
         names = ("share", "usual") if signal.is_share else ("observed", "expected")
         figures = (self.figure(value, one.kind) for value in (one.observed, one.expected))
-        return self.translate(signal.claim, **dict(zip(names, figures, strict=True)))
+        return self._claimed(signal, one.observed, dict(zip(names, figures, strict=True)))
 
     def claim(self, facts: Facts) -> str:
         """What a signal claims, on one line: observed against expected."""
@@ -186,7 +186,11 @@ class Formatter:
             if signal.is_share
             else {"observed": observed, "expected": expected}
         )
-        return self.translate(signal.claim, **named)
+        return self._claimed(signal, getattr(facts, signal.figures[0]), named)
+
+    def _claimed(self, signal: SignalKind, seen: float | None, named: Mapping[str, str]) -> str:
+        n = round(seen) if seen is not None and math.isfinite(seen) else 0
+        return self.plural(signal.claim_of_one, signal.claim, n, **named)
 
     # -- times -------------------------------------------------------------------------------------------------------------
 

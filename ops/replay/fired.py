@@ -14,7 +14,8 @@ def claim_of(kind: SignalKind, observed: float, expected: float, copies: int = 0
     if kind.is_share:
         return f"{observed:.0%} {kind.counted}, usually {expected:.0%}"
     aside = f" ({copies:,} copies set aside)" if copies else ""
-    counted = kind.claims or f"{{observed}} {kind.counted}{aside}, {{expected}} expected"
+    called = kind.counted if observed != 1 else kind.counted.removesuffix("s")
+    counted = kind.claims or f"{{observed}} {called}{aside}, {{expected}} expected"
     return counted.format(observed=f"{observed:g}", expected=f"{expected:.3g}")
 
 

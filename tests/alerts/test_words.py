@@ -25,8 +25,9 @@ from api.pages.terms import PREFIXES
 from api.pages.terms import REASONS as WHOLE_REASONS
 from tests.alerts.scene import ADA, LEO, PEOPLE, PIA, Scene
 from tocsin.core import signal_kinds
+from tocsin.core.languages import plural_forms
 from tocsin.core.sentences import Percentage, Sentence, listed
-from tocsin.core.signal import TRIGGER_AUTHORS
+from tocsin.core.signal import TRIGGER_AUTHORS, Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.health.reasons import PATTERNS
 from tocsin.health.troubles import TROUBLES
@@ -100,7 +101,44 @@ def test_every_sentence_of_a_notice_is_translated_with_the_same_places(code: str
     catalogue = LANGUAGES[code].catalogue
     assert sorted(said_in_notices() - set(catalogue)) == []
     for english, translated in catalogue.items():
-        assert isinstance(translated, str) and _places(translated) == _places(english), english
+        forms = [translated] if isinstance(translated, str) else translated
+        assert all(_places(form) == _places(english) for form in forms), english
+        assert isinstance(translated, str) or len(forms) in (1, len(plural_forms(LANGUAGES[code].locale)))
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 mențiune"), (3, "3 mențiuni"), (24, "24 de mențiuni"), (1019, "1.019 mențiuni")]
+)
+def test_what_a_sentence_counts_has_the_form_of_its_language(n: int, said: str) -> None:
+    assert LANGUAGES["ro"].say(Sentence("{n} mentions", n=n)) == said
+    assert LANGUAGES["tr"].say(Sentence("{n} mentions", n=n)).endswith("bahsetme")
+
+
+def test_a_headline_has_no_plural_of_one() -> None:
+    silent = SIGNAL_KINDS.of("spread")
+    assert silent.headline_of(_seen(1.0)) == "one mention"
+    assert silent.headline_of(_seen(2.0)) == "2 mentions"
+    words = words_for(None, "UTC")
+    assert words.plural("peak {n} mention in {span}", "peak {n} mentions in {span}", 1, span="5 min") == (
+        "peak 1 mention in 5 min"
+    )
+
+
+def _seen(observed: float) -> Evidence:
+    now = datetime(2031, 3, 5, tzinfo=UTC)
+    return Evidence(
+        rule="made up",
+        baseline="protected",
+        since=now,
+        window_start=now,
+        window_end=now,
+        observed=observed,
+        expected=0.0,
+        lower=0.0,
+        upper=0.0,
+        level=0.95,
+        count=int(observed),
+    )
 
 
 def test_a_sentence_is_said_in_another_language_with_whatever_fills_it() -> None:

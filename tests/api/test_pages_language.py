@@ -39,6 +39,7 @@ from tests.alerts.test_words import said_in_notices
 from tests.api.test_refusals import sentences as refusals
 from tests.api.visits import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
+from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.query.explain import SENTENCES
@@ -162,10 +163,19 @@ def hints_of_sources() -> set[str]:
 
 def counted() -> set[str]:
     """Every string with a number that the page can show, by its English plural."""
+    modules = [*FOLDER.glob("*.py"), FOLDER.parent.parent / "alerts" / "story.py"]
+    calls = (node for module in modules for node in ast.walk(ast.parse(module.read_text("utf-8"))))
     return {
         many
         for template in (FOLDER / "templates").glob("*.html")
         for _, many in MANY.findall(template.read_text("utf-8"))
+    } | {
+        str(node.args[1].value)
+        for node in calls
+        if isinstance(node, ast.Call)
+        and _named(node.func) == "plural"
+        and len(node.args) > 1
+        and isinstance(node.args[1], ast.Constant)
     }
 
 
@@ -214,6 +224,19 @@ def test_romanian_counts_as_romanians_do() -> None:
     assert [n for n, form in forms.items() if form == "other"] == [20, 100, 120]
     assert [_alerts("ro", n) for n in (1, 2, 21)] == ["1 alertă", "2 alerte", "21 de alerte"]
     assert (_alerts("tr", 3), _alerts("en", 1), _alerts("en", 0)) == ("3 uyarı", "1 alert", "0 alerts")
+
+
+def test_the_page_says_one_mention_and_romanian_puts_de_behind_twenty() -> None:
+    now = datetime(2031, 3, 5, tzinfo=UTC)
+
+    def said(code: str, observed: float) -> str:
+        fmt = Formatter(LANGUAGES[code], ZoneInfo("UTC"), now)
+        return fmt.claim(Facts(kind="volume", score=1.0, observed=observed, expected=0.2, ratio=5.0))
+
+    assert said("en", 1) == "1 mention, 0.2 expected"
+    assert said("en", 2) == "2 mentions, 0.2 expected"
+    assert said("nl", 1) == "1 vermelding, 0,2 verwacht"
+    assert said("ro", 24) == "24 de mențiuni, așteptate 0,2"
 
 
 def _alerts(code: str, n: int) -> str:

@@ -1,9 +1,10 @@
 """The languages of page and notices: English in the code, and a catalogue for each other language.
 
 A catalogue is a file `locales/CODE.toml`, and adding one is all that a further language needs. It holds `"English" =
-"translation"`; for counted things, keyed by the English plural, a list with the forms of that language in the order of CLDR
-(zero, one, two, few, many, other; those that it has), or a single form that goes with every number. A string without a
-translation is shown in English. A test fails where there is one. Plural rules, numbers and dates are CLDR's, by Babel.
+"translation"`; for counted things (of a sentence, those that `{n}` counts), keyed by the English plural, a list with the forms
+of that language in the order of CLDR (zero, one, two, few, many, other; those that it has), or a single form that goes
+with every number. A string without a translation is shown in English. A test fails where there is one. Plural rules, numbers and
+dates are CLDR's, by Babel.
 """
 
 from __future__ import annotations
@@ -48,9 +49,11 @@ class Language:
         """A sentence of ours in this language, with whatever sentences fill its places; other text stays as it is."""
         if not isinstance(sentence, Sentence):
             return self.translate(sentence)
-        return self.translate(
-            sentence.pattern, **{name: self._filled(value) for name, value in sentence.values.items()}
-        )
+        filled = {name: self._filled(value) for name, value in sentence.values.items()}
+        forms, n = self.catalogue.get(sentence.pattern), sentence.values.get("n")
+        if isinstance(forms, list) and isinstance(n, int | float):
+            return self._form(forms, n).format(**filled)
+        return self.translate(sentence.pattern, **filled)
 
     def number(self, value: float, digits: int = 0) -> str:
         """1,234 or 3.1, as this language writes it."""
@@ -67,18 +70,17 @@ class Language:
             return self.percent(value)
         return self.number(value, 1) if isinstance(value, int | float) else value
 
-    def plural(self, one: str, many: str, n: float, shown: str) -> str:
-        """The form that goes with `n`, with `{n}` filled in as `shown`."""
+    def plural(self, one: str, many: str, n: float, shown: str, **values: object) -> str:
+        """The form that goes with `n`, with `{n}` filled in as `shown` and its other places with `values`."""
         forms = self.catalogue.get(many)
-        if isinstance(forms, list):
-            form = (
-                forms[0]
-                if len(forms) == 1
-                else forms[plural_forms(self.locale).index(self.locale.plural_form(n))]
-            )
-        else:
-            form = one if n == 1 else many
-        return form.format(n=shown)
+        form = self._form(forms, n) if isinstance(forms, list) else one if n == 1 else many
+        return form.format(n=shown, **values)
+
+    def _form(self, forms: list[str], n: float) -> str:
+        """The one of the forms of this language that goes with `n`."""
+        if len(forms) == 1:
+            return forms[0]
+        return forms[plural_forms(self.locale).index(self.locale.plural_form(n))]
 
 
 class Catalogues:

@@ -103,6 +103,12 @@ class SignalKind:
             return f"{{share}} {self.counted}, {{usual}} is usual"
         return f"{{observed}} {self.counted}, {{expected}} expected"
 
+    @property
+    def claim_of_one(self) -> str:
+        """The same text where one mention was observed."""
+        one = self.claims is None and not self.is_share and self.counted == "mentions"
+        return "{observed} mention, {expected} expected" if one else self.claim
+
     def headline_of(self, evidence: Evidence, speaker: str = "") -> str:
         """The subject of a notice. An expectation of 0 is one that is not known. `speaker` is the name of the voice that it tells
         of.
@@ -116,6 +122,8 @@ class SignalKind:
             return Sentence(
                 "{share} {counted}", share=Percentage(evidence.observed), counted=Sentence(self.counted)
             )
+        if evidence.expected <= 0 and self.counted == "mentions":
+            return _mentions(round(evidence.observed))
         if evidence.expected <= 0:
             return Sentence("{n} {counted}", n=round(evidence.observed), counted=Sentence(self.counted))
         times = _times(evidence)
@@ -189,10 +197,13 @@ def _times(evidence: Evidence) -> float:
     return ratio if ratio < 10 else round(ratio)
 
 
+def _mentions(seen: int) -> str:
+    return Sentence("one mention") if seen == 1 else Sentence("{n} mentions", n=seen)
+
+
 def _times_the_talk(evidence: Evidence) -> str:
     if evidence.expected <= 0:
-        seen = round(evidence.observed)
-        return Sentence("one mention") if seen == 1 else Sentence("{n} mentions", n=seen)
+        return _mentions(round(evidence.observed))
     if evidence.observed < evidence.expected:
         return Sentence("talk is unusual")
     return Sentence("{times}x expected", times=_times(evidence))
