@@ -7,7 +7,7 @@ no part of the precision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -116,6 +116,13 @@ def verdict_of(conn: Connection, alert_id: str) -> dict[str, Any] | None:
     t = s.verdicts.c
     row = conn.execute(select(t.verdict, t.at, t.actor).where(t.alert_id == alert_id)).one_or_none()
     return dict(row._mapping) if row is not None else None
+
+
+def verdicts_of(conn: Connection, alert_ids: Sequence[str]) -> dict[str, str]:
+    """The verdicts of these alerts, of those that have one."""
+    t = s.verdicts.c
+    rows = conn.execute(select(t.alert_id, t.verdict).where(t.alert_id.in_(alert_ids)))
+    return {row.alert_id: row.verdict for row in rows}
 
 
 def precision(conn: Connection, monitor_id: str) -> list[Precision]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
 
+from tocsin.core.clock import which_of_two
 from tocsin.core.languages import ENGLISH, Catalogues, Language
 from tocsin.core.sentences import Sentence
 from tocsin.health.reasons import CATALOGUES as WORDS_OF_SOURCES
@@ -67,11 +68,12 @@ class Words:
         return self.say("{n} h", n=self.number(minutes / 60))
 
     def clock(self, at: datetime) -> str:
-        """03:12 Sat 22 Nov, in the reader's zone and language."""
+        """03:12 Sat 22 Nov, in the reader's zone and language; with the offset where the clock shows that time twice."""
         local = at.astimezone(ZoneInfo(self.zone))
+        clock = f"{local:%H:%M}{which_of_two(local)}"
         if self.language.code == ENGLISH:
-            return local.strftime("%H:%M %a %d %b")
-        return f"{local:%H:%M} {format_skeleton('MMMEd', local, locale=self.language.locale)}"
+            return f"{clock} {local:%a %d %b}"
+        return f"{clock} {format_skeleton('MMMEd', local, locale=self.language.locale)}"
 
 
 @lru_cache(maxsize=512)

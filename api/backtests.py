@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from alerts.verdicts import verdicts_of
 from api import jobs
 from api.jobs import WAITING
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
@@ -25,6 +26,8 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 SHOWN: Final = 20
+AFTER: Final = 2
+"""So many verdicts of a kind make a proposal."""
 LAPSED: Final = "lapsed"
 """Said of a proposal that nobody has decided, and whose verdicts or whose monitor were changed since."""
 SILENT: Final = ("suppressed", "merged")
@@ -175,6 +178,12 @@ def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: st
         )
     monitor = find(conn, Monitor, one.monitor_id)
     if decision == "accepted":
+        if not _stands(conn, one):
+            raise Conflict(
+                Sentence(
+                    "the verdicts that this rests on were changed since: refuse it, or let Tocsin look again"
+                )
+            )
         was = (one.because or {}).get("version")
         if monitor.version != was:
             raise Conflict(
@@ -198,6 +207,13 @@ def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: st
         detail={"monitor": monitor.id},
     )
     return get(conn, id)
+
+
+def _stands(conn: Connection, one: Backtest) -> bool:
+    """Whether enough of the verdicts that the proposal rests on still say what they said."""
+    because = one.because or {}
+    said = verdicts_of(conn, because.get("alerts", ()))
+    return sum(said.get(id) == because.get("verdict") for id in because.get("alerts", ())) >= AFTER
 
 
 # -- the worker's side -----------------------------------------------------------------------------------------------

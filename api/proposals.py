@@ -25,7 +25,7 @@ from alerts.verdicts import (
     monitors_with_verdicts,
 )
 from api import backtests
-from api.backtests import LAPSED
+from api.backtests import AFTER, LAPSED
 from processors.detection.terms import texts_with
 from processors.match import Matcher
 from processors.understand import mention_facets
@@ -37,8 +37,6 @@ from tocsin.query import parse_query
 from tocsin.store.mentions import stored_mention, stored_rows
 
 LOOKED_BACK: Final = timedelta(days=90)
-AFTER: Final = 2
-"""So many verdicts of a kind make a proposal."""
 PROMISES: Final = (2.0, 1.0, 0.5, 0.25, 0.1)
 ACTOR: Final = "tocsin"
 

@@ -77,17 +77,35 @@ def accept(
     return _say(conn, monitor, ACCEPT, last, now, actor, role)
 
 
-def undo(conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str) -> Acceptance:
+def undo(
+    conn: Connection,
+    monitor: Defined[Monitor],
+    *,
+    now: datetime,
+    actor: str,
+    role: str,
+    seen: int | None = None,
+) -> Acceptance:
     """The last acceptance that stands is taken back: detection goes on as if it had not been said.
 
-    Raises `Conflict` where there is none, or none that can be taken back. The transaction must be `alone`.
+    Raises `Conflict` where there is none, none that can be taken back, or where it is not the one that the person saw (its number
+    `seen`; None: any). The transaction must be `alone`.
     """
     last = _last(conn, monitor.id)
     if last is not None and last.action == UNDO and last.outcome is None:
         return last
-    why = why_not_undone(standing(conn, monitor), now)
+    stands = standing(conn, monitor)
+    why = why_not_undone(stands, now)
     if why:
         raise Conflict(why)
+    if stands is not None and seen not in (None, stands.seq):
+        raise Conflict(
+            Sentence(
+                "the last new normal is now number {seq}, by {who}: look again before you take it back",
+                seq=str(stands.seq),
+                who=stands.actor,
+            )
+        )
     return _say(conn, monitor, UNDO, last, now, actor, role)
 
 

@@ -28,6 +28,7 @@ from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded, refusal_in
 from api.pages.source_labels import LABELS
 from api.pages.terms import PREFIXES, TERMS
+from tocsin.core.clock import which_of_two
 from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
@@ -195,7 +196,9 @@ class Formatter:
     # -- times -------------------------------------------------------------------------------------------------------------
 
     def time(self, at: datetime | None, *, day: bool = False) -> Markup:
-        """03:12 for today, 21 Nov 23:50 for another day (or wherever `day` asks for it)."""
+        """03:12 for today, 21 Nov 23:50 for another day (or wherever `day` asks for it); 02:15 UTC+2 where the clock shows that
+        time twice.
+        """
         if at is None:
             return NO_TIME
         return _stamp(at, self.time_text(at, day=day))
@@ -203,7 +206,7 @@ class Formatter:
     def time_text(self, at: datetime, *, day: bool = False) -> str:
         """The text of `time`, without markup."""
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
-        clock = self._written(local, CLOCK)
+        clock = self._written(local, CLOCK) + which_of_two(local)
         if local.date() == today.date() and not day:
             return clock
         date = self._written(local, DAY if local.year == today.year else DAY_AND_YEAR)
@@ -225,7 +228,7 @@ class Formatter:
         """The end of a window that began at `start`: its date is there only where it is another day in the reader's zone."""
         first, last = start.astimezone(self.zone), end.astimezone(self.zone)
         if first.date() == last.date():
-            return self._written(last, CLOCK)
+            return self._written(last, CLOCK) + which_of_two(last)
         return self.time_text(end, day=True)
 
     def day(self, day: date) -> str:

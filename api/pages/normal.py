@@ -49,9 +49,15 @@ def normal_of(conn: Connection, monitor_id: str) -> Acceptance | None:
 
 def _say(request: Request, id: str, action: str) -> Response:
     state, who = state_of(request), principal_of(request)
+    seen = form_of(request).get("number", "")[:9]
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id[:256])
-        say(turn_of(state, conn, who), monitor, action)
+        say(
+            turn_of(state, conn, who),
+            monitor,
+            action,
+            int(seen) if seen.isascii() and seen.isdigit() else None,
+        )
     back = form_of(request).get("back", "")
     where = back if _AN_ALERT.fullmatch(back) else f"/monitors/{monitor.id}"
     return RedirectResponse(f"{where}?done={action}_normal", 303)

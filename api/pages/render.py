@@ -110,6 +110,7 @@ def render(
             banner=ctx.banner,
             may_release=ctx.banner.held_since is not None and permitted(ctx.who, "/outbox/release"),
             path=ctx.request.url.path,
+            posted=ctx.request.method == "POST",
             now=fmt.now,
             charts=charts,
             field_value=partial(field_value, fmt),

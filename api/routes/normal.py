@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Body, Path
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.normal import say
 from api.problems import PROBLEMS
@@ -33,6 +33,14 @@ class Said(BaseModel):
         description="null: detection takes it up within seconds. lapsed: the monitor had begun to learn anew."
     )
     first_window: datetime | None = Field(description="The first window that was judged with it.")
+
+
+class AcceptanceMeant(BaseModel):
+    """Which acceptance is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seq: int | None = Field(None, description="The number of the acceptance that was seen. null: any.")
 
 
 @router.get(
@@ -63,11 +71,15 @@ def accept(state: State, who: Who, id: MonitorRef) -> Any:
     summary="Take the new normal back",
     responses=_RESPONSES,
 )
-def undo(state: State, who: Who, id: MonitorRef) -> Any:
-    """Detection goes on as if the last acceptance had not been said. Possible for 48 hours."""
-    return _say(state, who, id, UNDO)
+def undo(
+    state: State, who: Who, id: MonitorRef, wanted: Annotated[AcceptanceMeant | None, Body()] = None
+) -> Any:
+    """Detection goes on as if the last acceptance had not been said. Possible for 48 hours. With `seq`, 409 where another one is
+    the last that stands.
+    """
+    return _say(state, who, id, UNDO, None if wanted is None else wanted.seq)
 
 
-def _say(state: State, who: Who, id: str, action: str) -> Any:
+def _say(state: State, who: Who, id: str, action: str, seen: int | None = None) -> Any:
     with state.store.write() as conn:
-        return as_json(say(turn_of(state, conn, who), find(conn, Monitor, id), action))
+        return as_json(say(turn_of(state, conn, who), find(conn, Monitor, id), action, seen))

@@ -114,6 +114,23 @@ def test_what_a_sentence_counts_has_the_form_of_its_language(n: int, said: str) 
     assert LANGUAGES["tr"].say(Sentence("{n} mentions", n=n)).endswith("bahsetme")
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, "02:15 UTC+2 Sun 25 Oct"),
+        ("tr", "02:15 UTC+2 25 Eki Paz"),
+        ("nl", "02:15 UTC+2 zo 25 okt"),
+        ("ro", "02:15 UTC+2 dum., 25 oct."),
+    ],
+)
+def test_in_the_night_in_which_the_clocks_go_back_a_notice_says_which_hour(
+    code: str | None, said: str
+) -> None:
+    words = words_for(code, "Europe/Amsterdam")
+    assert words.clock(datetime(2026, 10, 25, 0, 15, tzinfo=UTC)) == said
+    assert "UTC" not in words.clock(datetime(2026, 10, 25, 3, 15, tzinfo=UTC))
+
+
 def test_a_headline_has_no_plural_of_one() -> None:
     silent = SIGNAL_KINDS.of("spread")
     assert silent.headline_of(_seen(1.0)) == "one mention"

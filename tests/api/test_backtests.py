@@ -251,6 +251,26 @@ def test_a_proposal_lapses_when_a_verdict_is_taken_back_and_when_the_monitor_is_
     ]
 
 
+def test_a_proposal_whose_verdicts_changed_is_not_accepted_before_tocsin_has_looked_again(
+    world: World,
+) -> None:
+    """While a back-test is played, up to 20 minutes, nobody looks whether a proposal has lapsed."""
+    first = judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "noise", "lumo is bright", 3.2)
+    assert len(proposed(world)) == 1
+    job = backtests.claim(world.scene.store, world.now)
+    assert job is not None
+    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    with world.scene.write() as conn:
+        act(world.scene.turn(conn, ADA), actions.give_verdict, first, "real")
+    desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/backtests/{job.id}/decide"
+    refusal = desk.post(path, json={"decision": "accepted"})
+    assert (refusal.status_code, "verdicts that this rests on were changed" in refusal.text) == (409, True)
+    with world.scene.write() as conn:
+        act(world.scene.turn(conn, ADA), actions.give_verdict, first, "noise")
+    assert desk.post(path, json={"decision": "accepted"}).status_code == 200
+
+
 def test_a_refused_proposal_does_not_come_again_and_an_open_one_is_seen_whatever_is_asked_for_since(
     world: World,
 ) -> None:

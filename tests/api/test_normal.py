@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,25 @@ def test_over_the_api_it_is_said_once_told_in_the_live_alerts_audited_and_taken_
     with world.scene.store.read() as conn:
         actions = list(conn.execute(select(s.audit.c.action).order_by(s.audit.c.seq)).scalars())
     assert actions[-2:] == ["normal.accept", "normal.undo"]
+
+
+def test_the_second_who_takes_one_back_does_not_take_back_another(world: World) -> None:
+    """Two people see the second new normal and take it back one after the other. The first one stays."""
+    desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/monitors/{world.scene.monitor}/normal"
+    judged_before(world.scene.store, world.scene.monitor, world.now)
+    for window in range(2):
+        assert desk.post(path).status_code == 202
+        with world.scene.store.write() as conn:
+            later = world.now + timedelta(minutes=5 * window)
+            conn.execute(update(s.acceptances).values(outcome="applied", first_window=later))
+            conn.execute(update(s.detector_state).values(next_window=later + timedelta(minutes=5)))
+    assert [one["seq"] for one in desk.get(path).json()] == [2, 1]
+    assert desk.post(f"{path}/undo", json={"seq": 2}).json()["seq"] == 3
+    with world.scene.store.write() as conn:
+        conn.execute(update(s.acceptances).values(outcome="applied"))
+    refusal = desk.post(f"{path}/undo", json={"seq": 2})
+    assert (refusal.status_code, "is now number 1" in refusal.text) == (409, True)
+    assert desk.post(f"{path}/undo", json={"seq": 1}).json()["action"] == "undo"
 
 
 @pytest.mark.slow("asks for many answers")

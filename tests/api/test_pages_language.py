@@ -226,12 +226,22 @@ def test_romanian_counts_as_romanians_do() -> None:
     assert (_alerts("tr", 3), _alerts("en", 1), _alerts("en", 0)) == ("3 uyarı", "1 alert", "0 alerts")
 
 
+def test_the_page_says_which_of_two_hours_is_meant_when_the_clocks_go_back() -> None:
+    at = datetime(2026, 10, 25, 0, 15, tzinfo=UTC)
+    fmt = Formatter(LANGUAGES["en"], ZoneInfo("Europe/Amsterdam"), at)
+    assert fmt.time_text(at) == "02:15 UTC+2"
+    assert fmt.between_text(at, at + timedelta(hours=1)) == "02:15 UTC+2–02:15 UTC+1"
+    assert fmt.time_text(at + timedelta(hours=2)) == "03:15"
+
+
 def test_the_page_says_one_mention_and_romanian_puts_de_behind_twenty() -> None:
     now = datetime(2031, 3, 5, tzinfo=UTC)
 
     def said(code: str, observed: float) -> str:
         fmt = Formatter(LANGUAGES[code], ZoneInfo("UTC"), now)
-        return fmt.claim(Facts(kind="volume", score=1.0, observed=observed, expected=0.2, ratio=5.0))
+        return fmt.claim(
+            Facts(kind="volume", score=1.0, observed=observed, expected=0.2, ratio=5.0, windows_over=1)
+        )
 
     assert said("en", 1) == "1 mention, 0.2 expected"
     assert said("en", 2) == "2 mentions, 0.2 expected"

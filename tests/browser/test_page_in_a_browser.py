@@ -313,6 +313,25 @@ def test_a_refused_form_begins_at_the_field_that_is_wrong(chromium: Browser, nig
         expect(page.locator(".flash")).to_have_text("Saved.")
 
 
+def test_back_to_a_refused_form_shows_the_form_and_asks_for_nothing(
+    chromium: Browser, night: SeededApp
+) -> None:
+    """A browser asks whether to send a form again where it goes back to the answer of one."""
+    with tab(chromium, night, refused=422) as page:
+        sign_in(page, night, "p_root")
+        page.goto("/people/new")
+        page.get_by_label("Name").fill("Zed")
+        page.get_by_label("Time zone").fill("Mars")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#fault-timezone")).to_be_visible()
+        page.goto("/alerts")
+        answer = page.go_back()
+        assert answer is not None and answer.request.method == "GET" and answer.status == 200
+        expect(page.get_by_label("Time zone")).to_be_visible()
+        page.reload()
+        expect(page.locator("#fault-timezone")).to_have_count(0)
+
+
 def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, scripts=False, refused=422) as page:
         sign_in(page, night)

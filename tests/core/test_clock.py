@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from tocsin.core.clock import (
     minutes_until,
     passed,
     to_micros,
+    which_of_two,
 )
 
 _ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours=14)))
@@ -47,3 +49,20 @@ def test_a_pause_is_over_after_its_time_and_at_once_where_the_clock_was_set_back
     assert not passed(pause, began, began + timedelta(seconds=59))
     assert passed(pause, began, began + pause)
     assert passed(pause, began, began - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc", "said"),
+    [
+        ("Europe/Amsterdam", datetime(2026, 10, 25, 0, 15, tzinfo=UTC), " UTC+2"),
+        ("Europe/Amsterdam", datetime(2026, 10, 25, 1, 15, tzinfo=UTC), " UTC+1"),
+        ("Europe/Amsterdam", datetime(2026, 10, 25, 2, 15, tzinfo=UTC), ""),
+        ("Europe/Amsterdam", datetime(2026, 3, 29, 1, 15, tzinfo=UTC), ""),
+        ("Europe/Istanbul", datetime(2026, 10, 25, 0, 15, tzinfo=UTC), ""),
+        ("America/St_Johns", datetime(2026, 11, 1, 4, 0, tzinfo=UTC), " UTC-2:30"),
+    ],
+)
+def test_a_time_that_the_clock_shows_twice_is_told_with_its_offset(
+    zone: str, utc: datetime, said: str
+) -> None:
+    assert which_of_two(utc.astimezone(ZoneInfo(zone))) == said

@@ -103,3 +103,15 @@ def minute_start(minute: int) -> datetime:
 def iso(at: datetime) -> str:
     """The time in ISO 8601, in UTC with a Z, and with a fraction of a second only where there is one."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def which_of_two(local: datetime) -> str:
+    """The offset with a space before it (" UTC+2"), where the clock of its zone shows this time twice, as in the night in which
+    summer time ends; else empty.
+    """
+    offset = local.utcoffset()
+    if offset is None or local.replace(fold=1 - local.fold).utcoffset() == offset:
+        return ""
+    minutes = offset // timedelta(minutes=1)
+    hours, rest = divmod(abs(minutes), 60)
+    return f" UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")

@@ -11,6 +11,12 @@
     if (button) { button.focus(); event.preventDefault(); }
   });
 
+  // the answer to a form takes the place of the form's page, so that Back and Reload do not ask to send it again
+  if ("posted" in document.body.dataset) {
+    const from = document.referrer.startsWith(location.origin + "/") ? document.referrer : location.href;
+    history.replaceState(null, "", from);
+  }
+
   // a form that was refused begins at the field that is wrong, also for whoever hears the page
   document.querySelector("main [aria-invalid=true]")?.focus();
 
@@ -175,8 +181,8 @@
   if (window.EventSource) {
     const events = new EventSource("/v1/events");
     events.onmessage = soon;
-    const alert = "open fire update worsen suppress merge part calm recur step hold expire wake raise lower supersede acknowledge snooze dismiss escalate stand_down resolve reopen note".split(" ");
-    const item = "open escalate claim release_claim reassign review assess clear_part clear reject release close withdraw note overdue".split(" ");
+    const alert = "open fire update worsen suppress merge part calm recur step hold expire wake raise lower supersede acknowledge snooze dismiss escalate stand_down resolve reopen note verdict".split(" ");
+    const item = "create claim release_claim reassign review assessed request_info clear_part clear reject release close withdraw note overdue tighten".split(" ");
     for (const kind of ["reset", ...alert.map((k) => "alert." + k), ...item.map((k) => "escalation." + k)]) events.addEventListener(kind, soon);
     window.addEventListener("pagehide", () => events.close());
   }
