@@ -142,17 +142,23 @@ def _author_of(mention: Any) -> Any:
 
 
 def erase(conn: Connection, found: Sequence[Found]) -> None:
-    """Erase these mentions and their versions. The match keeps what was counted."""
+    """Erase these mentions and their versions. The match keeps what was counted. Where all of that is gone already, nothing is
+    revised: a network that goes on showing a deleted post tells of it at every reading.
+    """
     times = [at for _, _, at in found]
     m, v, t = s.mentions, s.mention_versions, s.matches
     days = m.c.created_at.between(min(times), max(times))
     minutes = t.c.minute.between(minute_of(min(times)), minute_of(max(times)))
+    told = or_(t.c.author.is_not(None), t.c.gist.is_not(None))
+    gone = 0
     for source, ids in _by_source((source, id) for source, id, _ in found):
-        conn.execute(delete(m).where(_these(m.c, source, ids), days))
-        conn.execute(delete(v).where(_these(v.c, source, ids)))
+        gone += conn.execute(delete(m).where(_these(m.c, source, ids), days)).rowcount
+        gone += conn.execute(delete(v).where(_these(v.c, source, ids))).rowcount
         # The match keeps what was counted, and forgets who wrote it and in what words.
-        conn.execute(update(t).where(_these(t.c, source, ids), minutes).values(author=None, gist=None))
-    revised(conn)
+        forgotten = update(t).where(_these(t.c, source, ids), minutes, told)
+        gone += conn.execute(forgotten.values(author=None, gist=None)).rowcount
+    if gone:
+        revised(conn)
 
 
 def _these(columns: Any, source: str, ids: Sequence[str]) -> ColumnElement[bool]:

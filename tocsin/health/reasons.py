@@ -45,7 +45,11 @@ PATTERNS: Final = (
     "nothing has come yet",
     "{name} was never heard",
     "{name} is blind",
+    # Evidence of older versions says so of each of the next three.
     "{name} is degraded",
+    "{name} is failing",
+    "{name} is silent",
+    "{name} is heard only in part",
     "blind on {name} since {from}: {why}",
     "blind on {name} from {from} to {to}: {why}; {n} came late",
     "blind on {name} from {from} to {to}: {why}",

@@ -72,9 +72,16 @@ def troubled_sources(conn: Connection) -> Sequence[Row[Any]]:
 
 
 def told_of_source(row: Row[Any]) -> str:
-    """A report on a source that does not say `ok`, in words for the evidence of an alert."""
+    """A report on a source that does not say `ok`, in words for the evidence of an alert: those that the page and the API have. A
+    source that is heard and warns all the same is heard only in part.
+    """
     name = row.component.removeprefix(COMPONENT_PREFIX)
-    return f"{name} is {row.state}" if _was_heard(row) or row.state == "blind" else f"{name} was never heard"
+    if row.state == "blind":
+        return f"{name} is blind"
+    if not _was_heard(row):
+        return f"{name} was never heard"
+    state = shown_state(row)
+    return f"{name} is heard only in part" if state == "ok" else f"{name} is {state}"
 
 
 def shown_state(row: Row[Any]) -> str:

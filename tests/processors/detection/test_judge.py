@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from alerts.words import words_for
 from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.states import KindState
@@ -359,6 +360,31 @@ def test_a_source_that_has_just_brought_its_first_mentions_is_not_called_never_h
             count_received(conn, name, now=BURST, received=1, rejected=0, posted=(BURST, BURST))
         mark = watermark(conn, "c", MENTIONS, BURST, GRACE, timedelta(minutes=10))
     assert mark.coverage.missing == ["wall was never heard"]
+
+
+def test_evidence_calls_a_source_what_the_page_calls_it_and_older_evidence_is_read_as_before(
+    store: Store,
+) -> None:
+    details = {
+        "a": {"heard": True, "state": "failing"},
+        "b": {"heard": True, "state": "silent"},
+        "c": {"heard": True, "state": "ok", "reason": "its budget is nearly used up"},
+        "d": {},
+    }
+    with store.write() as conn:
+        for name, detail in details.items():
+            said = {"at": BURST, "state": "degraded", "detail": detail}
+            store.put(conn, s.health, [{"component": component_of(name), **said}])
+        take_barrier(conn, "c", MENTIONS, BURST, {}, BURST)
+        missing = watermark(conn, "c", MENTIONS, BURST, GRACE, timedelta(minutes=10)).coverage.missing
+    assert missing == ["a is failing", "b is silent", "c is heard only in part", "d is degraded"]
+    dutch = words_for("nl", "UTC")
+    assert [dutch.unseen(one) for one in missing] == [
+        "a faalt",
+        "b is stil",
+        "c wordt maar deels gehoord",
+        "d wordt maar deels gezien",
+    ]
 
 
 @pytest.mark.slow("judges days of windows")
