@@ -86,7 +86,7 @@ class Alert:
     @property
     def readable_evidence(self) -> Evidence | None:
         """The evidence, or None as for `readable_facts`."""
-        return _readable(evidence_from, self.evidence)
+        return evidence_of(self.evidence)
 
     @property
     def signal(self) -> SignalKind:
@@ -122,6 +122,11 @@ class Alert:
     @property
     def is_open(self) -> bool:
         return self.live is not None
+
+
+def evidence_of(value: object) -> Evidence | None:
+    """The evidence as it is stored, or None where this version cannot read it."""
+    return _readable(evidence_from, value)
 
 
 def _readable(reader: Callable[[object], T], value: object) -> T | None:

@@ -175,6 +175,7 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/alerts/{id}/explanation"): READ,
     ("GET", "/v1/alerts/{id}/timeline"): READ,
     ("GET", "/v1/alerts/{id}/notices"): READ,
+    ("GET", "/v1/alerts/{id}/record"): READ,
     ("POST", "/v1/alerts/{id}/acknowledge"): PAGED,
     ("POST", "/v1/alerts/{id}/snooze"): DESK,
     ("POST", "/v1/alerts/{id}/dismiss"): DESK,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from alerts import held, views
 from alerts.alert import Alert, get
 from alerts.held_by import HeldBy, held_by
+from alerts.whole_record import as_file, whole_record
 from api.etags import (
     alerts_revision,
     etag_or_304,
@@ -189,6 +190,22 @@ def timeline(
         found = [one for one in views.timeline(conn, id) if after is None or one["seq"] > after[0]]
     rows, more = page_of(found, limit, lambda one: (one["seq"],))
     return {"items": rows, "next_cursor": more}
+
+
+@router.get(
+    "/{id}/record",
+    summary="The whole record of an alert as one file",
+    responses={200: {"content": {"application/json": {}}}, 404: PROBLEMS[404]},
+    response_class=Response,
+)
+def record(state: State, who: Who, id: Id) -> Response:
+    """What was known when, the posts with their hashes, who was told, who decided what, and the audit entries. Privileged notes
+    are in it for Legal only. `sha256` covers all other fields.
+    """
+    with state.store.read() as conn:
+        found = whole_record(conn, id, who.role.value, state.now())
+    named = f'attachment; filename="{found["alert"]["id"]}.json"'
+    return Response(as_file(found), headers={"Content-Disposition": named}, media_type="application/json")
 
 
 @router.get(

@@ -13,7 +13,7 @@ from ops.commands.common import Config, Data, StoreUrl, user_here
 
 
 def register(app: typer.Typer) -> None:
-    """Add `alerts list|show` with what can be done with an alert, and `notify test|release`."""
+    """Add `alerts list|show|record` with what can be done with an alert, and `notify test|release`."""
     alerts = typer.Typer(
         help="Alerts: list, show, acknowledge, dismiss, escalate and the rest.", no_args_is_help=True
     )
@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(notify, name="notify", epilog="Example: tocsin notify test ada")
     alerts.command("list", epilog="Example: tocsin alerts list --status open --json")(list_alerts)
     alerts.command("show", epilog="Example: tocsin alerts show al_0123456789abcdef0123")(show_alert)
+    alerts.command("record", epilog="Example: tocsin alerts record al_0123456789abcdef0123 > record.json")(
+        record_of
+    )
     alert_actions.register(alerts)
     notify.command("test", epilog="Example: tocsin notify test ada")(page_person)
     notify.command("release", epilog="Example: tocsin notify release --discard")(release_outbox)
@@ -92,6 +95,18 @@ def show_alert(
             end=" ",
         )
         print(f"{notice['channel']}: {notice['status']}")
+
+
+def record_of(alert_id: AlertId, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
+    """Print the whole record of one alert as one JSON object: what was known when, the posts with their hashes, who was told, who
+    decided what, and the audit entries. Privileged notes are counted and left out.
+    """
+    from alerts.whole_record import as_file, whole_record
+    from ops.runtime import open_runtime
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        found = whole_record(conn, alert_id, None, runtime.clock.now())
+    sys.stdout.write(as_file(found).decode())
 
 
 def page_person(

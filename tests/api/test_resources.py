@@ -435,8 +435,12 @@ def test_privileged_notes_are_legals_alone(world: World) -> None:
             f"{path}/timeline",
             f"{path}/notices",
             f"{path}/evidence",
+            f"{path}/record",
         ):
             assert "s3cret" not in reader.get(seen).text, (role, seen)
+    whole = legal.get(f"{path}/record")
+    assert "s3cret advice" in whole.text and whole.json()["sha256"]
+    assert whole.headers["content-disposition"] == f'attachment; filename="{path.rsplit("/", 1)[-1]}.json"'
 
 
 def test_evidence_shows_what_was_judged_the_posts_and_the_figures_now(world: World) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,6 +92,12 @@ def verify(
 def entries(conn: Connection) -> Iterator[Row[Any]]:
     """Every entry in the order of the chain."""
     yield from conn.execute(select(s.audit).order_by(s.audit.c.seq))
+
+
+def entries_of(conn: Connection, objects: Sequence[str]) -> Sequence[Row[Any]]:
+    """The entries about these objects, in the order of the chain."""
+    a = s.audit.c
+    return conn.execute(select(s.audit).where(a.object.in_(objects)).order_by(a.seq)).all()
 
 
 def count(conn: Connection) -> int:

@@ -107,6 +107,18 @@ def seen(conn: Connection, keys: Iterable[Key]) -> dict[Key, bool]:
     return found
 
 
+def identities(conn: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+    """Of the mentions among these that were ever stored: source, id, created_at, and the hash of the version that counts. They
+    stay when a mention is erased.
+    """
+    known, found = s.seen.c, dict[Key, Row[Any]]()
+    for some in _pieces(keys):
+        query = select(known.source, known.id, known.created_at, known.hash)
+        rows = conn.execute(query.where(tuple_(known.source, known.id).in_(some)))
+        found |= {(row.source, row.id): row for row in rows}
+    return found
+
+
 def newest_rows(
     conn: Connection, limit: int, *, since: datetime | None = None, source: str | None = None
 ) -> Result[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -49,6 +49,15 @@ def story_windows(
     by_window = (g.window_end, g.window_start)
     found = conn.execute(query.group_by(*by_window).order_by(*by_window))
     return [(start, end, score) for start, end, score in found]
+
+
+def story_signals(conn: Connection, fingerprint: str, since: datetime, until: datetime) -> Sequence[Row[Any]]:
+    """Every signal of a story, its calm included, in the order of the ticks: what was handled from `since` on, of the ticks up to
+    `until`.
+    """
+    g = s.signals.c
+    query = select(s.signals).where(g.fingerprint == fingerprint, g.handled_at >= since, g.tick <= until)
+    return conn.execute(query.order_by(g.tick, g.window_end, g.id)).all()
 
 
 def story_window(
