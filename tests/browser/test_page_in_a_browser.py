@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from alerts.alert import get
 from tests.browser.pictures import LARGEST_BYTES, PICTURES, make_pictures
@@ -144,6 +144,21 @@ def test_no_language_breaks_the_phones_page(chromium: Browser, night: SeededApp,
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, f"{name} in {language}"
             keep(page, f"{name}-phone-{language}")
+
+
+def test_a_name_of_many_letters_fits_the_phone(chromium: Browser, night: SeededApp) -> None:
+    name = "Çokuzunmarkaadı" * 6
+    with night.store.write() as conn:
+        defined = conn.execute(select(s.definitions.c.definition).where(s.definitions.c.id == "m_orvane"))
+        body = {**defined.scalar_one(), "name": name}
+        mine = update(s.definitions).where(s.definitions.c.id == "m_orvane")
+        conn.execute(mine.values(name=name, definition=body))
+        conn.execute(update(s.alerts).values(monitor=name))
+    with tab(chromium, night) as page:
+        sign_in(page, night, "p_root")
+        for path in ("/", "/alerts", "/escalations", "/monitors", "/monitors/m_orvane", "/alerts/al_crisis"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
 
 
 def test_a_page_that_nobody_renews_any_more_says_so_instead_of_looking_calm(
