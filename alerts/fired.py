@@ -14,6 +14,9 @@ from tocsin.store import schema as s
 FIRING: Final = ("fire", "suppress", "merge")
 """The events for which a replay prints an alert. It prints no candidates."""
 
+RINGS: Final = ("fire",)
+"""Those of them with which people are told."""
+
 ASIDE: Final = frozenset({COPIES, AUTOMATED, REPOSTS})
 """The reasons of an alert whose whole window was set aside."""
 

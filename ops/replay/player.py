@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from alerts import engine
 from alerts.events import events_after
-from alerts.fired import FIRING
+from alerts.fired import FIRING, RINGS
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from alerts.turn import Turns
@@ -120,6 +120,8 @@ class Player:
         self._notifiers = RecordNotifier.for_every_channel()
         # A player that goes on after another one reports all alerts from the beginning.
         self._newest_event = 0
+        # The ids of the alerts that people would have been told of.
+        self._rang: set[str] = set()
         self._texts = TextMemory()
 
     def play(
@@ -255,6 +257,10 @@ class Player:
         with self._store.read() as conn:
             for row in events_after(conn, self._newest_event):
                 self._newest_event = row.seq
+                if row.kind in RINGS and row.alert_id not in self._rang:
+                    # What was kept back at first, as by a silence that ends while the story goes on, is told when it rings.
+                    self._rang.add(row.alert_id)
+                    self.totals.fired.pop(row.alert_id, None)
                 if row.kind in FIRING:
                     self.totals.fired.setdefault(row.alert_id, row.at)
 

@@ -111,6 +111,22 @@ def test_silences_and_expected_events_hold_back_what_a_back_test_would_have_fire
     assert "[suppressed: silence: fair]" in fair
 
 
+@pytest.mark.slow("plays hours of talk several times")
+def test_a_silence_that_ends_while_the_story_goes_on_does_not_hide_that_it_rings_then(
+    runtime: Runtime,
+) -> None:
+    keep_talk(runtime)
+    crowd = NOW - timedelta(hours=12)
+    held = {"starts_at": NOW - timedelta(days=4), "ends_at": crowd + timedelta(minutes=9)}
+    with runtime.store.write() as conn:
+        repository.save(conn, Silence(name="fair", reason="a fair", **held), now=NOW, actor="test")
+    printed: list[str] = []
+    backtest(runtime, "acme", printed.append)
+    [told] = printed
+    assert "[firing: clearly over" in told
+    assert crowd + timedelta(minutes=9) <= datetime.fromisoformat(told.split("  ")[0].replace("Z", "+00:00"))
+
+
 def keep_talk(runtime: Runtime) -> None:
     """A crowd that comes after a day and a half of four mentions an hour, in the store."""
     first = NOW - timedelta(days=2)
