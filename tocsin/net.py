@@ -27,6 +27,7 @@ import httpx
 
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence, spoken
+from tocsin.core.text import unseen
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -57,14 +58,16 @@ def check_url(url: str) -> str:
                 n=len(url),
             )
         )
-    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+    if any(char.isspace() for char in url) or unseen(url):
         raise WrongInput(
             Sentence("{url} has blanks or control characters in it; a URL has none", url=repr(url[:80]))
         )
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-    except ValueError as error:
+        # A name that the library could not ask is refused where it is written.
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
         raise WrongInput(Sentence("{url} is no URL: {error}", url=repr(url[:80]), error=str(error))) from None
     if parts.scheme not in ("http", "https"):
         raise WrongInput(Sentence("{url} must begin with http:// or https://", url=repr(url[:80])))

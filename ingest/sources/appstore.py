@@ -18,6 +18,7 @@ from ingest.budget import Budget
 from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, moment, number, taken, words
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext, read_cursor
+from ingest.sources.places import WebAddress
 from ingest.web import Web
 from tocsin.core import patterns
 from tocsin.core.mention import Mention
@@ -47,7 +48,7 @@ class AppStoreSettings(BaseModel):
         ("us",), min_length=1, max_length=40, description="Stores by country, such as tr, nl and ro."
     )
     interval_s: int = Field(900, ge=60, le=86_400, description="How often to ask.")
-    site: str = Field("https://itunes.apple.com", description="The store's address.")
+    site: WebAddress = Field("https://itunes.apple.com", description="The store's address.")
 
 
 class _Country(msgspec.Struct, frozen=True, omit_defaults=True):

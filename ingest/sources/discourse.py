@@ -22,7 +22,7 @@ from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, words
 from ingest.source import Cursor, Fetched, Removed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
-from ingest.sources.places import WebAddresses
+from ingest.sources.places import Language, WebAddresses
 from ingest.web import Web
 from tocsin.core.clock import iso
 from tocsin.core.mention import MAX_ID_CHARS
@@ -49,7 +49,7 @@ class DiscourseSettings(BaseModel):
         "posts",
         description="All posts, or only new topics by the feed, for forums that refuse the list of posts.",
     )
-    lang: str | None = Field(None, max_length=16, description="Language of the forums.")
+    lang: Language | None = Field(None, description="Language of the forums.")
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
 
 

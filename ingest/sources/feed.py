@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Bad, Cursor, Fetched, Gap, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
-from ingest.sources.places import PageAddress
+from ingest.sources.places import Language, Network, PageAddress
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention
@@ -39,12 +39,8 @@ class FeedSettings(BaseModel):
     interval_s: int | None = Field(
         None, ge=10, le=604_800, description="How often to ask; default: feed_interval_s."
     )
-    network: str = Field(
-        "web", min_length=1, max_length=64, description="The network its mentions count for."
-    )
-    lang: str | None = Field(
-        None, max_length=16, description="Language of entries, where the feed names none."
-    )
+    network: Network = Field("web", description="The network its mentions count for.")
+    lang: Language | None = Field(None, description="Language of entries, where the feed names none.")
 
 
 class _Entry(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):

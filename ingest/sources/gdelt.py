@@ -21,6 +21,7 @@ from ingest.budget import Budget
 from ingest.plain import dig, items, listed, taken, words
 from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
 from ingest.sources.gdelt_languages import LANGUAGES
+from ingest.sources.places import WebAddress
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
@@ -53,7 +54,7 @@ class GdeltSettings(BaseModel):
     interval_s: int = Field(
         900, ge=300, le=86_400, description="How often to ask; GDELT has news every 900 s."
     )
-    site: str = Field("https://api.gdeltproject.org", description="GDELT's address.")
+    site: WebAddress = Field("https://api.gdeltproject.org", description="GDELT's address.")
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):

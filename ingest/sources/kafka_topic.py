@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ingest.mapped import KEY, PLACE, TIMESTAMP, check_mapping, mapped
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, Removed, SourceContext, read_cursor
-from ingest.sources.places import Secret
+from ingest.sources.places import Network, Secret
 from ingest.streaming import INTERVAL
 from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core import patterns
@@ -48,9 +48,7 @@ class KafkaTopicSettings(BaseModel):
         default_factory=dict,
         description="Which part of a record is which field. If it is not set, records are mentions as Tocsin writes them.",
     )
-    network: str = Field(
-        "kafka", min_length=1, max_length=64, description="The network its mentions count for."
-    )
+    network: Network = Field("kafka", description="The network its mentions count for.")
     first: Literal["latest", "earliest"] = Field(
         "latest", description="Where to begin at the very beginning."
     )

@@ -17,7 +17,7 @@ from ingest.budget import Budget
 from ingest.newest_first import LATE, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
-from ingest.sources.places import Secret
+from ingest.sources.places import Secret, WebAddress
 from ingest.web import LONGEST_WAIT, Answer, Web
 from tocsin.core import patterns
 from tocsin.core.clock import iso
@@ -51,7 +51,7 @@ class MetaSettings(BaseModel):
     token: Secret = Field(description="The page's access token, as env:NAME or file:PATH.")
     interval_s: int = Field(300, ge=30, le=86_400, description="How often to ask.")
     version: str = Field("v26.0", pattern=patterns.META_VERSION, description="The version of the Graph API.")
-    site: str = Field("https://graph.facebook.com", description="The address of Meta's Graph API.")
+    site: WebAddress = Field("https://graph.facebook.com", description="The address of Meta's Graph API.")
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):

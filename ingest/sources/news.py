@@ -18,6 +18,7 @@ from ingest.sources.article_reading import article_apart
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.sources.linked import LinkedFeed, LinkReader, with_words
+from ingest.sources.places import Network
 from ingest.web import Web
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
@@ -37,9 +38,7 @@ _WANTED = ("trafilatura", "protego")
 class NewsSettings(FeedSettings):
     """The settings of a feed of news."""
 
-    network: str = Field(
-        "news", min_length=1, max_length=64, description="The network its mentions count for."
-    )
+    network: Network = Field("news", description="The network its mentions count for.")
 
 
 class NewsSource(LinkedFeed):

@@ -16,6 +16,7 @@ from ingest.source import FetchFailed, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.sources.linked import LinkedFeed, LinkReader, with_words
+from ingest.sources.places import Network
 from ingest.sources.transcripts import transcript
 from ingest.web import Web
 from tocsin.core.mention import Mention
@@ -29,9 +30,7 @@ MOST_BYTES = 4 * 1024 * 1024
 class PodcastSettings(FeedSettings):
     """The settings of a podcast."""
 
-    network: str = Field(
-        "podcast", min_length=1, max_length=64, description="The network its mentions count for."
-    )
+    network: Network = Field("podcast", description="The network its mentions count for.")
 
 
 class PodcastSource(LinkedFeed):

@@ -17,6 +17,7 @@ from ingest.budget import Budget
 from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import moment, taken
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
+from ingest.sources.places import Language, WebAddress
 from ingest.sources.telegram_page import ChannelPage, fields, read_page
 from ingest.web import Web
 from tocsin.core import patterns
@@ -35,8 +36,8 @@ class TelegramSettings(BaseModel):
 
     channel: str = Field(pattern=patterns.TELEGRAM_CHANNEL, description="Its public name, as in t.me/NAME.")
     interval_s: int = Field(60, ge=20, le=86_400, description="How often to ask.")
-    lang: str | None = Field(None, max_length=16, description="The language of its posts, where it has one.")
-    site: str = Field("https://t.me", description="Telegram's address.")
+    lang: Language | None = Field(None, description="The language of its posts, where it has one.")
+    site: WebAddress = Field("https://t.me", description="Telegram's address.")
 
 
 class TelegramSource:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.budget import Budget
 from ingest.plain import dig, items, listed, number, taken, unix_moment, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
-from ingest.sources.places import Secret
+from ingest.sources.places import Secret, WebAddress
 from ingest.web import Answer, Web, retry_after
 from tocsin.core.clock import iso
 from tocsin.settings.secrets import reveal
@@ -47,7 +47,9 @@ class TelegramBotSettings(BaseModel):
     token: Secret = Field(description="The bot's token, as env:NAME or file:PATH.")
     private: bool = Field(False, description="Whether messages to the bot itself are heard, too.")
     interval_s: int = Field(10, ge=2, le=3600, description="How often to ask.")
-    site: str = Field("https://api.telegram.org", description="The address of Telegram's API for bots.")
+    site: WebAddress = Field(
+        "https://api.telegram.org", description="The address of Telegram's API for bots."
+    )
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):

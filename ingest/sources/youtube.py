@@ -18,6 +18,7 @@ from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import moment, taken
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
+from ingest.sources.places import Language, WebAddress
 from ingest.web import Answer, Web
 from tocsin.core import patterns
 
@@ -38,8 +39,8 @@ class YouTubeSettings(BaseModel):
         description="The channel's id, which begins with UC (not its @handle).",
     )
     interval_s: int = Field(600, ge=60, le=86_400, description="How often to ask.")
-    lang: str | None = Field(None, max_length=16, description="The language of its videos, where it has one.")
-    site: str = Field("https://www.youtube.com", description="YouTube's address.")
+    lang: Language | None = Field(None, description="The language of its videos, where it has one.")
+    site: WebAddress = Field("https://www.youtube.com", description="YouTube's address.")
 
 
 class YouTubeSource:

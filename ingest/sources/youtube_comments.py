@@ -18,7 +18,7 @@ from ingest.budget import Budget
 from ingest.newest_first import MOST_MARKS, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
-from ingest.sources.places import Secret
+from ingest.sources.places import Secret, WebAddress
 from ingest.web import Answer, Web
 from tocsin.core import patterns
 from tocsin.settings.secrets import reveal
@@ -60,7 +60,7 @@ class YouTubeCommentsSettings(BaseModel):
     quota_per_day: int = Field(
         10_000, ge=10, le=10_000_000, description="Units that these requests may cost in 24 hours."
     )
-    site: str = Field("https://www.googleapis.com", description="The address of Google's APIs.")
+    site: WebAddress = Field("https://www.googleapis.com", description="The address of Google's APIs.")
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):

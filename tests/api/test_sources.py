@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -206,18 +207,31 @@ def night(tmp_path: Path) -> Iterator[SeededApp]:
         ("github", "repositories", "nonsense", "a repository is written OWNER/NAME"),
         ("discourse", "forums", "no forum", "has blanks or control characters in it"),
         ("bluesky", "instances", "http://x", "must begin with wss:// or ws://"),
+        ("discourse", "forums", "exam\u202eple.com", "has blanks or control characters in it"),
+        ("lemmy", "instances", "exam\u202eple.com", "has blanks or control characters in it"),
+        ("mastodon", "instances", "exam\u202eple.com", "has blanks or control characters in it"),
+        ("mastodon", "instances", "\U0001f991", "is no URL: Invalid IDNA hostname"),
+        ("discourse", "forums", "https://forum.example/latest?order=views", "no question mark and no #"),
+        ("gdelt", "site", "@ada@news.example", "holds a user or password"),
+        ("appstore", "site", "https://itunes.apple.com/#top", "no question mark and no #"),
+        ("feed", "lang", "Dutch", "is no language; write its code, such as en or pt-BR"),
+        ("feed", "network", "fo\u202erum", "take out U+202E"),
+        ("feed", "network", "\U0001f991", "is no word: it needs a letter or a digit"),
     ],
 )
-def test_a_list_whose_parts_are_all_wrong_is_said_with_what_is_wrong_and_not_as_empty(
+def test_what_no_source_could_ask_or_show_is_refused_where_it_is_written(
     night: SeededApp, kind: str, field: str, typed: str, said: str
 ) -> None:
     client = signed_in(night, "p_root")
     token = page(client, f"/sources/new?kind={kind}").split('name="csrf" value="')[1].split('"')[0]
-    status, shown = send(
-        client, "/sources/new", {"csrf": token, "kind": kind, "name": "one", f"s.{field}": typed}
+    filled = {"csrf": token, "kind": kind, "name": "one", "s.url": "https://forum.example/feed"}
+    status, shown = send(client, "/sources/new", filled | {f"s.{field}": typed})
+    assert status == 422 and f'id="fault-s.{field}"' in shown
+    fault = html.unescape(shown.split(f'id="fault-s.{field}"')[1].split("</")[0])
+    assert (said in fault, "are needed" in fault) == (True, False), (
+        "a list whose parts are wrong is not empty"
     )
-    fault = shown.split(f'id="fault-s.{field}"')[1].split("</")[0]
-    assert (status, said in fault, "are needed" in fault) == (422, True, False), fault
+    assert typed in html.unescape(shown), "what was typed is kept"
 
 
 @pytest.mark.live
