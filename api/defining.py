@@ -15,7 +15,7 @@ from api.auth.principal import Principal
 from api.soundness import require_sound
 from tocsin.access.spoken import forget
 from tocsin.core.errors import Conflict, NotFound
-from tocsin.core.sentences import Sentence, spoken
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.changes import note_change, note_saved
 from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
 from tocsin.definitions.models import Definition, Person, SourceDef
@@ -26,6 +26,7 @@ from tocsin.definitions.repository import (
     ended,
     find_row,
     history,
+    kind_called,
     kind_of,
     names,
     restore,
@@ -169,7 +170,7 @@ def bring_back_ended(
         raise NotFound(
             Sentence(
                 "no {kind} {name} was ended; ended: {known}",
-                kind=spoken(kind),
+                kind=kind_called(kind),
                 name=repr(name_or_id),
                 known=known,
             )

@@ -46,6 +46,10 @@ COMMANDS = (
 )
 
 
+# Of a value that does not fit, so many characters are shown.
+_SHOWN = 40
+
+
 def main() -> None:
     """Run the command line.
 
@@ -108,8 +112,24 @@ def _run() -> None:
     except _usage_error() as error:
         context = getattr(error, "ctx", None)
         where = f" (see {context.command_path} --help)" if context else ""
-        _say(f"{error.format_message()}{where}")
+        _say(f"{_wrong_use(error)}{where}")
         sys.exit(2)
+
+
+def _wrong_use(error: Any) -> str:
+    """What is wrong with the options and arguments. A value that does not fit is refused in the words that settings and forms
+    have for it; where the library checked it in another way, in the library's own.
+    """
+    # Imported here: pydantic is large, and a command that is used rightly may do without.
+    from pydantic import ValidationError
+
+    from tocsin.core.faults import fault_of
+
+    if not isinstance(error.__cause__, ValidationError) or getattr(error, "param", None) is None:
+        return str(error.format_message())
+    first = error.__cause__.errors()[0]
+    called = max([*error.param.opts, *error.param.secondary_opts], key=len)
+    return f"{called} {str(first['input'])[:_SHOWN]!r}: {fault_of(first)}"
 
 
 def _usage_error() -> type[Any]:

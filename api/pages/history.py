@@ -17,7 +17,7 @@ from api.pages.render import page_context, render
 from api.problems import Problem
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import NotFound
-from tocsin.core.sentences import Sentence, spoken
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.changes import changed_fields
 from tocsin.definitions.models import (
     Definition,
@@ -29,7 +29,7 @@ from tocsin.definitions.models import (
     Silence,
     SourceDef,
 )
-from tocsin.definitions.repository import history, kind_of
+from tocsin.definitions.repository import history, kind_called, kind_of
 
 PATHS: Mapping[str, type[Definition]] = {
     "monitors": Monitor,
@@ -70,7 +70,9 @@ def router_of(path: str, model: type[Definition]) -> APIRouter:
             kept = list(history(conn, kind_of(model), id[:256]))
         if not kept:
             raise NotFound(
-                Sentence("no {kind} {id} was ever defined", kind=spoken(kind_of(model)), id=repr(id[:80]))
+                Sentence(
+                    "no {kind} {id} was ever defined", kind=kind_called(kind_of(model)), id=repr(id[:80])
+                )
             )
         name = next(str(body["name"]) for *_, body in reversed(kept) if "name" in body)
         versions = _versions(kept)

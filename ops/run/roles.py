@@ -27,6 +27,7 @@ from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.core.pulse import HUNG_AFTER, Pulse
 from tocsin.core.retry import FOR_EVER, Retry
 from tocsin.health.roles import ROLES
+from tocsin.settings import masked
 from tocsin.store import meta
 
 log = structlog.get_logger()
@@ -109,6 +110,10 @@ def run_roles(
     else:
         runtime.retry(lambda: claim_live(runtime))
         workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]
+    # `tocsin up` names the processes that it starts.
+    if parent is None:
+        stream = masked("stream.url", runtime.settings.stream.url)
+        log.info("roles start", roles=list(roles), store=runtime.store.url, stream=stream)
 
     def run(name: str, work: Worker) -> None:
         try:

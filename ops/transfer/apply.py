@@ -232,7 +232,9 @@ def _checked(model: type[Definition], entry: dict[Any, Any], where: str) -> Defi
             hint = f" (unknown here: {unknown[0]!r})" if unknown else ""
             raise WrongInput(f"{where}: {field} is missing{hint}") from None
         message = fault_of(first)
-        raise WrongInput(f"{where}: {field} = {_short(first['input'])}: {message}") from None
+        # A fault of several fields together names them itself.
+        place = f"{field} = {_short(first['input'])}: " if field else ""
+        raise WrongInput(f"{where}: {place}{message}") from None
     except WrongInput as error:
         raise WrongInput(f"{where}: {error}") from None
 

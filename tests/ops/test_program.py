@@ -46,6 +46,24 @@ def test_without_the_name_of_a_command_in_the_first_place_every_command_is_there
     assert told(*arguments) == told()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("dead-letters", "list", "--limit", "0"), "--limit '0': a number of at least 1 is needed"),
+        (("dead-letters", "list", "--limit", "x"), "--limit 'x': a whole number is needed"),
+        (("detect", "--false-alerts-per-week", "0"), "'0': a number of at least 0.001 is needed"),
+        (("alerts", "snooze", "al_1", "--minutes", "9" * 80), f"--minutes '{'9' * 40}': "),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_in_the_words_of_settings_and_forms(
+    arguments: tuple[str, ...], says: str
+) -> None:
+    done = command(*arguments)
+    said = done.stderr.decode()
+    assert (done.returncode, said.count("\n")) == (2, 1)
+    assert said.startswith("tocsin: ") and says in said and "Input should" not in said
+
+
 def test_a_mistyped_command_is_told_in_one_line_with_the_one_that_was_meant() -> None:
     done = command("expotr")
     assert done.returncode == 2

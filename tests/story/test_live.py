@@ -252,6 +252,8 @@ def test_two_processors_share_the_partitions_and_when_one_is_killed_the_other_go
         push(100)
         until(lambda: stored() == len(pushed), "the one that is left to do it all")
         assert workers[1].end() == 0
+        begun = json.loads(workers[1].said().splitlines()[0])
+        assert (begun["event"], begun["roles"], begun["stream"]) == ("roles start", ["processors"], "sqlite")
         assert sorted(one["id"] for one in tocsin.export("mentions")) == sorted(pushed)
         assert sum(one["count"] for one in tocsin.export("tallies")) == len(pushed)
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from tocsin.core.errors import WrongInput
-from tocsin.core.sentences import Sentence, spoken
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Definition, ExpectedEvent, Monitor, Policy, Schedule, Silence
-from tocsin.definitions.repository import Defined, listed, names
+from tocsin.definitions.repository import Defined, kind_called, listed, names
 
 UNDEFINED_POLICY: Final = "default"
 """The one policy that need not be there: the built-in one takes its place."""
@@ -62,7 +62,7 @@ def require_known(
                 one.field,
                 Sentence(
                     "there is no {kind} {name}{known}",
-                    kind=spoken(one.kind),
+                    kind=kind_called(one.kind),
                     name=repr(one.name),
                     known=closest(one.name, known),
                 ),

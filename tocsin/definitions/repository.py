@@ -69,6 +69,11 @@ def kind_of(model: type[Definition]) -> str:
     return next(kind for kind, known in KINDS.items() if known is model)
 
 
+def kind_called(kind: str) -> Sentence:
+    """A kind as people read it in a refusal: an expected event is no `expected_event` to them."""
+    return spoken(kind.replace("_", " "))
+
+
 def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
     """Every living definition of this kind, in the order of the names. A row that cannot be read is left out and logged, so
     that it stops nobody else's alerts; `unreadable` lists such rows.
@@ -93,7 +98,7 @@ def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
         raise Conflict(
             Sentence(
                 "the stored {kind} {name} cannot be read: define it again, or end it",
-                kind=spoken(row.kind),
+                kind=kind_called(row.kind),
                 name=repr(row.name),
             )
         )
@@ -165,7 +170,9 @@ def save(
     present = by_name if id is None else find_row(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:
         raise Conflict(
-            Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
+            Sentence(
+                "the name {name} belongs to another {kind}", name=repr(value.name), kind=kind_called(kind)
+            )
         )
     if present is None:
         return _create(conn, value, now, actor)
@@ -173,7 +180,7 @@ def save(
         raise Conflict(
             Sentence(
                 "{kind} {name} is at version {version}, you changed version {seen}: read it again",
-                kind=spoken(kind),
+                kind=kind_called(kind),
                 name=repr(value.name),
                 version=present.version,
                 seen=expected_version,
@@ -242,7 +249,7 @@ def delete(
         raise Conflict(
             Sentence(
                 "{kind} {name} is at version {version}: read it again",
-                kind=spoken(present.kind),
+                kind=kind_called(present.kind),
                 name=repr(present.name),
                 version=present.version,
             )
@@ -266,7 +273,7 @@ def value_at(conn: Connection, model: type[D], id: str, version: int) -> tuple[D
             Sentence(
                 "there is no version {version} of that {kind} to go back to",
                 version=version,
-                kind=spoken(kind_of(model)),
+                kind=kind_called(kind_of(model)),
             )
         )
     row = conn.execute(_LIVING.where(_d.id == id), {"kind": kind_of(model)}).first()
@@ -283,12 +290,14 @@ def restore(conn: Connection, value: D, id: str, *, now: datetime, actor: str) -
     kind = kind_of(model)
     row = conn.execute(select(d).where(d.c.kind == kind, d.c.id == id)).one_or_none()
     if row is None:
-        raise NotFound(Sentence("no {kind} {id} was ever defined", kind=spoken(kind), id=repr(id)))
+        raise NotFound(Sentence("no {kind} {id} was ever defined", kind=kind_called(kind), id=repr(id)))
     if row.deleted_at is None:
         return save(conn, value, now=now, actor=actor, id=id)
     if conn.execute(_LIVING_NAMED, {"kind": kind, "name": value.name}).first() is not None:
         raise Conflict(
-            Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
+            Sentence(
+                "the name {name} belongs to another {kind}", name=repr(value.name), kind=kind_called(kind)
+            )
         )
     version, body = row.version + 1, value.model_dump(mode="json")
     change = {
@@ -363,7 +372,7 @@ def _row(conn: Connection, model: type[Definition], name_or_id: str) -> Row[Any]
     raise NotFound(
         Sentence(
             "no {kind} {name}; known: {known}",
-            kind=spoken(kind),
+            kind=kind_called(kind),
             name=repr(name_or_id),
             known=known,
         )

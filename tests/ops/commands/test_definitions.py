@@ -95,6 +95,8 @@ def test_what_still_names_an_ended_definition_is_said(say: Say, tmp_path: Path) 
 def test_what_is_not_there_or_not_ended_or_taken_is_said_in_one_line(say: Say, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no monitor 'lumo'; known: acme"):
         say("monitors", "end", "lumo")
+    with pytest.raises(NotFound, match="no expected event 'lumo'; known: launch"):
+        say("expected-events", "end", "lumo")
     with pytest.raises(NotFound, match="no policy 'default' was ended; ended: none"):
         say("policies", "restore", "default")
     say("monitors", "end", "acme")

@@ -133,6 +133,9 @@ BAD = {
     ),
     "policies: [{name: p, steps: [{after_minutes: 0, targets: ['nobody']}]}]": "must be person:NAME or schedule:NAME",
     "schedules: [{name: w, rotation: [ada], starts_at: 2031-03-03T09:00:00}]": "needs an offset",
+    "expected_events: [{name: x, starts_at: '2031-03-03T09:00Z', ends_at: '2031-03-02T09:00Z'}]": (
+        r"expected_events\[0\] 'x': an expected event must end after it starts"
+    ),
     'schedules: [{name: w, rotation: [ada], starts_at: "2031-03-03 09:00"}]': (
         "a time needs an offset from UTC, such as 2026-11-22T09:00:00Z"
     ),
