@@ -5,7 +5,7 @@ Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -69,6 +69,12 @@ _SUPPRESSED_LATELY: Final = (
     .order_by(_a.opened_at.desc(), _a.id)
     .limit(50)
 )
+_LIVE_SEVERITIES: Final = select(_a.monitor_id, _a.severity).where(
+    _NOT_OVER,
+    _a.status.in_(GROUPS["open"]),
+    or_(_a.status != states.FIRING, _a.calmed_at.is_(None)),
+)
+"""As `Alert.calmed_unacknowledged` has it."""
 _HOW_MANY: Final = select(func.count()).select_from(s.alerts).where(_NOT_OVER)
 
 
@@ -93,6 +99,8 @@ class StandingAlerts:
     suppressed: tuple[Alert, ...]
     left_out: int = 0
     """Further alerts that are not over."""
+    severities: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By monitor, the severities of all its live alerts, those that are left out among them, the worst first."""
     holders: Mapping[str, HeldBy] = field(default_factory=dict)
     """The hold of each alert that something holds, by its id."""
 
@@ -106,7 +114,15 @@ def standing(conn: Connection, now: datetime) -> StandingAlerts:
     if len(shown) < SHOWN:
         return replace(found, holders=holders)
     count = conn.execute(_HOW_MANY).scalar_one()
-    return replace(found, left_out=count - SHOWN, holders=holders)
+    severities = _by_monitor((row[0], row[1]) for row in conn.execute(_LIVE_SEVERITIES))
+    return replace(found, left_out=count - SHOWN, severities=severities, holders=holders)
+
+
+def _by_monitor(live: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for monitor, rank in live:
+        found.setdefault(monitor, []).append(rank)
+    return {monitor: tuple(sorted(ranks)) for monitor, ranks in found.items()}
 
 
 def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]) -> StandingAlerts:
@@ -115,6 +131,7 @@ def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]
     live = [one for one in shown if not one.calmed_unacknowledged]
     return StandingAlerts(
         live=tuple(sorted(live, key=_need)),
+        severities=_by_monitor((one.monitor_id, one.severity) for one in live),
         calmed=tuple(one for one in shown if one.calmed_unacknowledged),
         merged=tuple(one for one in going_on if one.status in (states.MERGED, states.DISMISSED)),
         suppressed=(*(one for one in going_on if one.status == states.SUPPRESSED), *suppressed_lately),

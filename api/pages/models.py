@@ -6,7 +6,6 @@ readings (one row per monitor and window), those of the last hour from the talli
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -208,10 +207,7 @@ def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overvie
 def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tuple[MonitorRow, ...]:
     """Every monitor with its day, those with the worst live alert first: four queries in all. `stands` are the alerts of all
     of them."""
-    alerts: dict[str, list[int]] = defaultdict(list)
     held: dict[str, HeldBy] = {}
-    for one in stands.live:
-        alerts[one.monitor_id].append(one.severity)
     for one in (*stands.live, *stands.suppressed):
         if one.id in stands.holders:
             held.setdefault(one.monitor_id, stands.holders[one.id])
@@ -244,7 +240,7 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
                 last_hour=sum(heard.count for heard in late.values()),
                 observed=reading.observed if reading is not None else None,
                 expected=reading.expected if reading is not None else None,
-                alerts=tuple(sorted(alerts.get(m.id, ()))),
+                alerts=stands.severities.get(m.id, ()),
                 held=held.get(m.id),
             )
         )

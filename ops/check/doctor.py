@@ -33,7 +33,7 @@ from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import disk_trouble
 from tocsin.health.report import in_words, part_rows, shown_state, troubled_sources
-from tocsin.health.roles import PARTS, is_gone
+from tocsin.health.roles import PARTS_OF, is_gone
 from tocsin.health.sources import NEVER_HEARD, OK
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.settings import Settings, reveal
@@ -71,7 +71,7 @@ def observations(
                 lacks = not_ready(conn, runtime.settings, now) if live else READY
                 yield from _definitions(conn, lacks)
                 yield from paging(conn, now, runtime.settings, lacks.policies)
-                yield from _running(conn, now)
+                yield from _running(conn, now, runtime.settings)
                 yield from _audited(conn, now, runtime.settings)
     except WrongInput as error:
         yield Observation("bad", str(error))
@@ -145,7 +145,7 @@ def _stream(runtime: Runtime) -> Iterator[Observation]:
         yield Observation(
             "note",
             f"records that wait to be processed: {behind}",
-            "normal while tocsin runs; else start: tocsin up",
+            f"normal while tocsin runs; else start it with: {_start(runtime.settings, 'processors')}",
         )
     else:
         yield Observation("ok", f"stream {runtime.stream.url} can be read; nothing waits")
@@ -213,7 +213,12 @@ def _twins(sources: Sequence[SourceDef]) -> Iterator[Sequence[str]]:
     return (sorted(names) for names in alike.values() if len(names) > 1)
 
 
-def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
+def _start(settings: Settings, role: str) -> str:
+    """The command that starts a role: on Apache Kafka each may run as a process of its own."""
+    return "tocsin up" if settings.stream.url == "sqlite" else f"tocsin run {role}"
+
+
+def _running(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     half, moved = meta.get(conn, meta.FILLING), meta.get(conn, meta.MOVED)
     if half is not None:
         yield Observation(
@@ -229,16 +234,16 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
         yield Observation("note", f"this data is of a {meta.get(conn, 'mode')} run: nothing runs on it live")
         return
     seen = {row.component: row for row in part_rows(conn)}
-    for role in PARTS:
-        row = seen.get(role)
+    for role, part in ((role, part) for role, parts in PARTS_OF.items() for part in parts):
+        row, start = seen.get(part), _start(settings, role)
         if row is None:
-            yield Observation("note", f"{role} has never run here", "start everything with: tocsin up")
+            yield Observation("note", f"{part} has never run here", f"start it with: {start}")
         elif is_gone(row.at, now):
-            yield Observation("bad", f"{role} was last heard of at {iso(row.at)}", "start it with: tocsin up")
+            yield Observation("bad", f"{part} was last heard of at {iso(row.at)}", f"start it with: {start}")
         elif row.state != "ok":
-            yield Observation("bad", f"{role} is {row.state}", in_words(row.detail))
+            yield Observation("bad", f"{part} is {row.state}", in_words(row.detail))
         else:
-            yield Observation("ok", f"{role} spoke {max(0, round((now - row.at).total_seconds()))} s ago")
+            yield Observation("ok", f"{part} spoke {max(0, round((now - row.at).total_seconds()))} s ago")
     for row in troubled_sources(conn):
         # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
         state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"

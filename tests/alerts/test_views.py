@@ -293,8 +293,17 @@ def test_of_very_many_alerts_the_overview_shows_what_nobody_has_first_and_counts
             }
             for n, (status, severity) in enumerate([("acknowledged", 1)] * 150 + [("firing", 3)] * 20)
         ]
-        scene.store.insert_new(conn, s.alerts, made)
+        quiet = {"monitor_id": "mon_of_the_last", "status": "acknowledged", "severity": 4}
+        last = row | {"id": "al_last", "fingerprint": "fp_last", "live": "fp_last"} | quiet
+        calm = {"id": "al_calm", "fingerprint": "fp_calm", "live": "fp_calm", "calmed_at": scene.now}
+        scene.store.insert_new(conn, s.alerts, [*made, last, last | calm | {"status": "firing"}])
         stands = views.standing(conn, scene.now)
+    # The badges of monitors count those that are left out, too.
+    assert "mon_of_the_last" not in {one.monitor_id for one in stands.live}
+    assert stands.severities == {
+        row["monitor_id"]: tuple(sorted([row["severity"], *[1] * 150, *[3] * 20])),
+        "mon_of_the_last": (4,),
+    }
     assert len(stands.live) == views.SHOWN
     assert [one.severity for one in stands.live[:22]] == [1, *[3] * 20, 1]
-    assert stands.left_out == 1 + 170 - views.SHOWN
+    assert stands.left_out == 1 + 172 - views.SHOWN

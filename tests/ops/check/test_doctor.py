@@ -57,6 +57,10 @@ def test_a_stream_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     bad = [one.text for one in seen if one.needs_a_person]
     assert any("127.0.0.1:1" in text for text in bad)
     assert any("no monitor" in text for text in bad)
+    # Roles of such an installation run apart, so each is started by its own command.
+    hints = {one.text: one.advice for one in seen}
+    assert hints["detection has never run here"] == "start it with: tocsin run processors"
+    assert hints["relay has never run here"] == "start it with: tocsin run alerts"
 
 
 def test_a_part_is_said_to_have_spoken_and_not_to_run_since_it_may_have_died_a_moment_ago(
