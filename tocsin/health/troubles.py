@@ -23,6 +23,7 @@ ADVICE: Final = (
     "it takes no writes: is it a standby?",
     "a transaction was left open for too long",
     "check the role and its password (store.url, store.password)",
+    "start the server, or check store.url",
     "make the database first: docs/engines.md",
     "two transactions met; try again",
     "the role lacks a right: docs/engines.md",
