@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
 from alerts.outbox.hold import hold
 from api import backtests
@@ -30,6 +31,7 @@ from tests.stores import on_both_stores  # noqa: F401  # every test here runs on
 from tocsin.definitions.models import Monitor, Person, Role, SourceDef
 from tocsin.definitions.repository import find, save
 from tocsin.settings import Ingest
+from tocsin.store import schema as s
 
 Body = Mapping[str, Any]
 
@@ -74,6 +76,7 @@ BODIES: Final[Mapping[str, tuple[Body, ...]]] = {
     "/v1/mentions/hook/{source}": (PUSHED,),
     "/v1/monitors/preview": ({"query": "lumo", "languages": ["en"], "hours": 24},),
     "/v1/monitors/preview/networks": ({"query": "lumo", "languages": ["en"]},),
+    "/v1/monitors/{id}/normal/undo": ({"seq": None},),
     "/v1/alerts/{id}/snooze": ({"minutes": 30}, {"until": "2031-03-05T12:00:00Z"}),
     "/v1/alerts/{id}/dismiss": ({"reason": "noise", "note": "a test"},),
     "/v1/alerts/{id}/merge": ({"into": "ANOTHER"},),
@@ -209,6 +212,16 @@ class Walk:
         backtests.finish(self.world.scene.store, job.id, self.world.now, result=RESULT)
         return job.id
 
+    def accepted(self) -> str:
+        """A monitor whose new normal was accepted and taken up."""
+        self.count += 1
+        with self.world.scene.write() as conn:
+            monitor = find(conn, Monitor, self.made["monitors"])
+            said = {"monitor_id": monitor.id, "series": monitor.value.series, "seq": 2 * self.count}
+            by = {"at": self.world.now, "actor": "t", "role": "admin"}
+            conn.execute(insert(s.acceptances).values(**said, **by, action="accept", outcome="applied"))
+        return monitor.id
+
     def thing(self, route: str) -> str:
         """The id of something that this route can be asked about; empty: it is about nothing that is there."""
         if "{" not in route:
@@ -237,6 +250,8 @@ class Walk:
                 return "ada"
             case "monitors" if "corrections" in route:
                 return "Lumo"
+            case "monitors" if action == "undo":
+                return self.accepted()
             case _:
                 return self.made[kind]
 
