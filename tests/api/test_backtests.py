@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Monitor, Role
 from tocsin.definitions.repository import find, save
 from tocsin.store import schema as s
+from tocsin.store.port import Store
 
 POINT = {"fired": 3, "a_week": 0.75, "real": 1, "judged": 2}
 ALERT = {
@@ -95,6 +96,14 @@ def test_not_too_many_wait_at_once(world: World) -> None:
             backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": -1})
 
 
+def played(store: Store, now: datetime) -> backtests.Backtest:
+    """The next back-test, played to its end."""
+    job = backtests.claim(store, now)
+    assert job is not None
+    backtests.finish(store, job.id, now, result=RESULT)
+    return job
+
+
 def judged(world: World, verdict: str, text: str, score: float, *rising: str) -> str:
     """An alert that ended with this verdict, with a post in its evidence."""
     world.scene.clock.advance(timedelta(hours=8))
@@ -147,9 +156,7 @@ def test_the_command_line_lists_and_decides_proposals(world: World, tmp_path: Pa
     judged(world, "noise", "lumo is bright", 3.1)
     judged(world, "noise", "lumo is bright", 3.2)
     assert proposed(world) == [{"false_alerts_per_week": 0.5}]
-    job = backtests.claim(world.scene.store, world.now)
-    assert job is not None
-    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    job = played(world.scene.store, world.now)
     status, said = run("Lumo")
     assert (status, said) == (0, LISTED.format(id=job.id))
     assert run("Lumo", "--accept", job.id, "--refuse", job.id)[0] == 2
@@ -258,9 +265,7 @@ def test_a_proposal_whose_verdicts_changed_is_not_accepted_before_tocsin_has_loo
     first = judged(world, "noise", "lumo is bright", 3.1)
     judged(world, "noise", "lumo is bright", 3.2)
     assert len(proposed(world)) == 1
-    job = backtests.claim(world.scene.store, world.now)
-    assert job is not None
-    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    job = played(world.scene.store, world.now)
     with world.scene.write() as conn:
         act(world.scene.turn(conn, ADA), actions.give_verdict, first, "real")
     desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/backtests/{job.id}/decide"
@@ -277,9 +282,7 @@ def test_a_refused_proposal_does_not_come_again_and_an_open_one_is_seen_whatever
     judged(world, "noise", "lumo is bright", 3.1)
     judged(world, "noise", "lumo is bright", 3.2)
     assert len(proposed(world)) == 1
-    job = backtests.claim(world.scene.store, world.now)
-    assert job is not None
-    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    job = played(world.scene.store, world.now)
     with world.scene.write() as conn:
         monitor = find(conn, Monitor, world.scene.monitor)
         for n in range(backtests.SHOWN):
@@ -299,9 +302,7 @@ def test_posts_of_another_brand_propose_an_exclusion_and_a_monitor_changed_since
     judged(world, "wrong_brand", "lumo football wins", 5.0)
     judged(world, "wrong_brand", "lumo football loses", 5.0)
     assert proposed(world) == [{"query": '(lumo) NOT "football"'}]
-    job = backtests.claim(world.scene.store, world.now)
-    assert job is not None
-    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    job = played(world.scene.store, world.now)
     with world.scene.write() as conn:
         monitor = find(conn, Monitor, world.scene.monitor)
         changed = monitor.value.model_copy(update={"timezone": "Europe/Amsterdam"})
@@ -328,9 +329,7 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         ada, now = signed_in(night), night.clock.now()
         status, shown = press(ada, "/monitors/m_orvane", "backtests")
         assert status == 303 and "waits for its turn" in words(shown)
-        job = backtests.claim(night.store, now)
-        assert job is not None
-        backtests.finish(night.store, job.id, now, result=RESULT)
+        played(night.store, now)
         shown = page(ada, "/monitors/m_orvane/backtests")
         assert 'id="curve-760-t"' in shown and "Alerts that would have fired" in shown
         assert "3 0.75 1 / 2" in words(shown)
@@ -344,9 +343,7 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
             because = {"verdict": "noise", "alerts": ["a", "b"], "version": monitor.version}
             change = {"false_alerts_per_week": 0.25}
             backtests.ask(conn, monitor, now=now, actor="tocsin", change=change, because=because)
-        job = backtests.claim(night.store, now)
-        assert job is not None
-        backtests.finish(night.store, job.id, now, result=RESULT)
+        played(night.store, now)
         shown = page(ada, "/monitors/m_orvane")
         assert "2 alerts got this verdict: noise. Promise 0.25 false alerts a week." in words(shown)
         assert "3 alerts fire as the monitor is now, and 1 with the change" in words(shown)
