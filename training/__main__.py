@@ -19,7 +19,7 @@ from typing import Any
 
 from processors.understand.artefacts import FOLDER
 from training.corpus import LANGUAGES
-from training.data import SOURCES, TAUGHT, examples, other_talk
+from training.data import FREE, KEPT, SOURCES, TAUGHT, examples, other_talk
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
 from training.language import save_language
@@ -80,7 +80,7 @@ def _train_facets(language: str, given: argparse.Namespace) -> None:
                 "processors/understand/triggers.toml",
                 *sets,
             ],
-            "licence": "Apache-2.0; NOTICE names the makers of the sets",
+            "licence": FREE,
         },
         report,
     )
@@ -105,7 +105,7 @@ def _card(
         "task": "sentiment of a short post: negative, neutral, positive",
         "kind": "multinomial logistic regression over hashed words, parts of words, pairs and valences",
         "learnt_from": ["training/corpus", *used, *(["training/teacher.npz"] if taught else [])],
-        "licence": "not to be passed on" if given.all else "Apache-2.0; NOTICE names the makers of the sets",
+        "licence": KEPT if given.all else FREE,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **report,
     }

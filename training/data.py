@@ -84,6 +84,10 @@ TEACHER: Final = Path(__file__).with_name("teacher.npz")
 TAUGHT: Final = {"tr": ("xed", "mabsa5"), "nl": ("xed", "mabsa5")}
 """By language, the sets whose lines are learnt a second time, as the teacher labels them: nobody called one of them neutral."""
 TAUGHT_WEIGHT: Final = 1.0
+FREE: Final = "Apache-2.0; NOTICE names the makers of the sets"
+"""The licence of a model of cleared sets alone, for its card."""
+KEPT: Final = "not to be passed on"
+"""The same of a model that learnt from other sets, too."""
 HELD_OUT: Final = 10
 """Of every set, one text in so many is kept for calibration."""
 

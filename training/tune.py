@@ -34,7 +34,7 @@ from processors.understand.deep import DeepModel, image_of, readable
 from processors.understand.encoder import BLOCK, Image, Moved, Tensor
 from processors.understand.sentiment import LABELS
 from training.corpus import LANGUAGES, posts
-from training.data import is_held_out, rows_of
+from training.data import FREE, KEPT, is_held_out, rows_of
 from training.deep import (
     CORPUS,
     MANY,
@@ -404,7 +404,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     path = given.out / "deep.npz"
     model.save(path)
-    card = card_of_head(model, lines, path)
+    card = card_of_head(model, lines, path, KEPT if given.all else FREE)
     path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(f"{path.name}: {path.stat().st_size:,} bytes, version {model.version}")
     if given.most:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from processors.understand.deep import DeepModel
 from processors.understand.encoder import Image
 from training.data import is_held_out
 
@@ -125,3 +126,13 @@ def test_a_second_tuning_begins_where_the_first_one_ended() -> None:
     tune(image, rows, epochs=1, say=said.append)
     begun, anew = (float(line.split()[5].rstrip(",")) for line in said[-2:])
     assert begun < anew
+
+
+def test_the_card_of_a_model_of_all_sets_says_that_it_may_not_be_passed_on(tmp_path: Path) -> None:
+    from training.data import KEPT
+    from training.deep import card_of_head
+
+    (tmp_path / "deep.npz").write_bytes(b"x")
+    model = DeepModel("1", np.zeros(1), np.zeros((1, 3)), np.zeros(3))
+    assert card_of_head(model, [], tmp_path / "deep.npz", KEPT)["licence"] == "not to be passed on"
+    assert card_of_head(model, [], tmp_path / "deep.npz")["licence"].startswith("Apache-2.0")
