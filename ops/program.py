@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -46,6 +48,8 @@ COMMANDS = (
 )
 
 
+# The disk, the quota or the file under the output takes no more.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Of a value that does not fit, so many characters are shown.
 _SHOWN = 40
 
@@ -57,13 +61,33 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _run()
+        try:
+            _run()
+        finally:
+            # Here the end of the output can still be refused in words.
+            print(end="", flush=True)  # noqa: T201  # nothing but what was printed before
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader has closed the pipe. Python would complain when it flushes at the end, so stdout goes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _end_of_output(error)
+
+
+def _end_of_output(error: OSError) -> None:
+    """End where the output cannot be written. Raises an error that is of something else."""
+    if isinstance(error, BrokenPipeError):
+        # The reader has closed the pipe.
+        _stdout_to_nowhere()
         sys.exit(0)
+    if error.errno not in NO_ROOM or error.filename is not None:
+        raise error
+    _say(f"the output cannot be written: {error.strerror}; make room; what was written is not whole")
+    _stdout_to_nowhere()
+    sys.exit(1)
+
+
+def _stdout_to_nowhere() -> None:
+    """Python would complain when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -162,7 +186,8 @@ def _global_options(app: typer.Typer) -> None:
 
 
 def _say(message: str) -> None:
-    print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # the one place that speaks for every command
+    with contextlib.suppress(OSError):
+        print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # the one place that speaks for every command
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from tocsin.access.address import chosen, laid_under
 from tocsin.access.mail import chosen_mail, mail_laid_under
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.retry import Retry
+from tocsin.logs import say
 from tocsin.settings import Loaded, Settings, load, reveal
 from tocsin.store.offsets import stored
 from tocsin.store.opening import open_store
@@ -133,7 +133,4 @@ def _with_the_page(loaded: Loaded, store: Store) -> Loaded:
 
 def _say_that_it_is_not_read() -> None:
     """A file of settings lies where the command was typed. Only the file that is named is read."""
-    print(  # noqa: T201  # the operator's terminal
-        f"tocsin: the {LIES_HERE} in this folder is not read; to use it: --config {LIES_HERE}",
-        file=sys.stderr,
-    )
+    say(f"the {LIES_HERE} in this folder is not read; to use it: --config {LIES_HERE}")

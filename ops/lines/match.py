@@ -68,29 +68,32 @@ def match_stream(
 ) -> None:
     """Write the matching lines of one file. Notes call the file `name`. Mentions that name no source get `source`."""
     number = 0
-    try:
-        for lines in pieces(unpacked_chunks(stream)):
-            kept: list[bytes] = []
-            mentions: list[Mention] = []
-            for line in lines:
-                number += 1
-                if line is not None and not line.strip():
-                    continue
-                try:
-                    mentions.append(_mention(line, source))
-                except BadMention as error:
-                    notes.bad_line(f"{name}:{number}: {error}")
-                else:
-                    kept.append(line or b"")
-            found = matcher.match_many(mentions, detect, mention_facets)
-            out.write([line for line, ids in zip(kept, found, strict=True) if ids])
-    except (OSError, zlib.error, EOFError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        reason = (
-            "the gzip data are damaged or end early" if not isinstance(error, OSError) else error.strerror
-        )
-        notes.bad_file(f"{name}:{number + 1}: {reason}; what came before was read")
+    unread = pieces(unpacked_chunks(stream))
+    while True:
+        try:
+            lines = next(unread, None)
+        except (OSError, zlib.error, EOFError) as error:
+            reason = (
+                "the gzip data are damaged or end early" if not isinstance(error, OSError) else error.strerror
+            )
+            notes.bad_file(f"{name}:{number + 1}: {reason}; what came before was read")
+            return
+        if lines is None:
+            return
+        kept: list[bytes] = []
+        mentions: list[Mention] = []
+        for line in lines:
+            number += 1
+            if line is not None and not line.strip():
+                continue
+            try:
+                mentions.append(_mention(line, source))
+            except BadMention as error:
+                notes.bad_line(f"{name}:{number}: {error}")
+            else:
+                kept.append(line or b"")
+        found = matcher.match_many(mentions, detect, mention_facets)
+        out.write([line for line, ids in zip(kept, found, strict=True) if ids])
 
 
 class _Lines:

@@ -23,6 +23,7 @@ from ops.run.forked import Child, Forked
 from ops.run.process import RunOptions, run_process
 from ops.run.roles import ENDS
 from tocsin.core.errors import TocsinError
+from tocsin.logs import say
 
 PROGRAM: Final = (sys.executable, "-m", "tocsin", "run")
 INTERRUPTED: Final = 130
@@ -88,7 +89,7 @@ def _run_copy(options: RunOptions, roles: Sequence[str], parent: int, pulse: int
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except TocsinError as error:
-        print(f"tocsin: {error}", file=sys.stderr)  # noqa: T201  # the line that a command would end with
+        say(str(error))
         sys.exit(error.exit_code)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from ops.runtime import Runtime, open_runtime
 from tocsin.access.links import make_signin_link, page_address, signin_path
 from tocsin.access.signin import person_to_sign_in
 from tocsin.core.errors import StreamUnavailable, WrongInput
-from tocsin.logs import set_up
+from tocsin.logs import say, set_up
 from tocsin.settings import Api, Settings
 from tocsin.stream.port import MENTIONS
 
@@ -30,7 +29,7 @@ from tocsin.stream.port import MENTIONS
 def up(config: Path | None, data: Path | None, store: str | None, stream: str | None) -> None:
     """Run until Ctrl-C. Raises `WrongInput` where the port or the data folder is taken, or the settings are wrong."""
     stop = threading.Event()
-    with open_runtime(config, data, store, stream, retry=retry_until_there(_say)) as runtime:
+    with open_runtime(config, data, store, stream, retry=retry_until_there(say)) as runtime:
         settings = runtime.settings
         set_up(settings.log_level)
         with hold_folder(settings.data) as lock:
@@ -44,7 +43,7 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
                 Supervisor(start).run(stop, greeting.once_it_answers)
             except KeyboardInterrupt:
                 # `stop` is not set: Ctrl-C may have come while its lock was held, and nobody waits for it any more.
-                _say("stopped")
+                say("stopped")
 
 
 def _require_stream(runtime: Runtime) -> None:
@@ -54,7 +53,7 @@ def _require_stream(runtime: Runtime) -> None:
     except StreamUnavailable as error:
         if runtime.settings.stream.url == "sqlite":
             raise
-        _say(f"{error}; it is waited for")
+        say(f"{error}; it is waited for")
 
 
 def require_free_port(api: Api, otherwise: str | None = None) -> None:
@@ -77,10 +76,10 @@ class _Greeting:
         if not self._lines:
             return
         with contextlib.suppress(OSError), socket.create_connection((self._api.host, self._api.port), 0.2):
-            for line in self._lines:
+            lines, self._lines = self._lines, []
+            for line in lines:
                 # The link is the result of this command; the log goes to standard error.
                 print(f"tocsin: {line}", flush=True)  # noqa: T201  # the operator's terminal
-            self._lines = []
 
 
 def _greeting(runtime: Runtime) -> list[str]:
@@ -102,7 +101,3 @@ def _first_link(conn: Connection, runtime: Runtime) -> str | None:
         # There are several people: each asks for a link by name.
         return None
     return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))
-
-
-def _say(message: str) -> None:
-    print(f"tocsin: {message}", file=sys.stderr, flush=True)  # noqa: T201  # the operator's terminal

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +72,21 @@ def test_a_mistyped_command_is_told_in_one_line_with_the_one_that_was_meant() ->
     assert done.returncode == 2
     assert done.stderr.decode().count("\n") == 1
     assert "'export'" in done.stderr.decode()
+
+
+@pytest.mark.live
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("typed", [("config", "example"), ("match", "acme", "-")])
+def test_output_that_finds_no_room_is_told_in_one_line(typed: tuple[str, ...]) -> None:
+    """`match` took it for an error of the file that it read, all others ended with a traceback."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tocsin", *typed],
+            input=b'{"text": "acme"}\n' * 2000,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    said = done.stderr.decode()
+    assert (done.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith("tocsin: the output cannot be written: No space left on device; make room")
