@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Column, Connection, Row, bindparam, select
 
 from alerts import states
 from tocsin.core.clock import CLOCKS_APART
@@ -158,7 +158,7 @@ def get(conn: Connection, alert_id: str) -> Alert:
     """The alert with this id. Raises `NotFound`."""
     alert = find(conn, alert_id)
     if alert is None:
-        meant = _only_one_like(conn, alert_id)
+        meant = only_one_like(conn, s.alerts.c.id, alert_id)
         raise NotFound(
             Sentence("no alert {id}; did you mean {meant}?", id=repr(alert_id), meant=meant)
             if meant is not None
@@ -167,12 +167,12 @@ def get(conn: Connection, alert_id: str) -> Alert:
     return alert
 
 
-def _only_one_like(conn: Connection, alert_id: str) -> str | None:
-    """The one id that begins so, in capitals or not; None where there is none, or several."""
-    begins = alert_id.strip().lower()
+def only_one_like(conn: Connection, ids: Column[str], given: str) -> str | None:
+    """The one id of this column that begins so, in capitals or not; None where there is none, or several."""
+    begins = given.strip().lower()
     if len(begins) < SHORTEST_BEGINNING:
         return None
-    query = select(s.alerts.c.id).where(s.alerts.c.id.startswith(begins, autoescape=True)).limit(2)
+    query = select(ids).where(ids.startswith(begins, autoescape=True)).limit(2)
     found = conn.execute(query).scalars().all()
     return found[0] if len(found) == 1 else None
 

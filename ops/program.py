@@ -38,6 +38,7 @@ COMMANDS = (
     "sources",
     "dead_letters",
     "alerts",
+    "escalations",
     "channels",
     "monitors",
     "definitions",

@@ -146,6 +146,7 @@ def assessed(
     """The first assessment is done, and its clock stops. Where it is done twice, the first time stands."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     _refuse_ended(escalation, "assess")
+    _refuse_blank(text, Sentence("an assessment needs words"))
     if escalation.assessed_at is not None:
         return escalation
     return flag(turn, escalation, "assessed", text=text, assessed_at=turn.now)
@@ -224,8 +225,7 @@ def _refuse_decision(turn: Turn, escalation: Escalation, team: str, decision: st
                 team=spoken(team),
             )
         )
-    if not reason.strip():
-        raise WrongInput(Sentence("a decision needs a reason"))
+    _refuse_blank(reason, Sentence("a decision needs a reason"))
 
 
 def note(
@@ -245,6 +245,7 @@ def note(
                 role=spoken(turn.actor.role),
             )
         )
+    _refuse_blank(text, Sentence("a note needs words"))
     return flag(turn, escalation, "note", text=text, privileged=privileged)
 
 
@@ -258,6 +259,7 @@ def request_info(
     """Ask the person named `of` for something; that person is told. The clocks run on."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     _refuse_ended(escalation, "ask about")
+    _refuse_blank(text, Sentence("a question needs words"))
     one = turn.directory.people.get(of)
     if one is None:
         raise NotFound(Sentence("no person {of} to ask about {id}", of=repr(of), id=escalation.id))
@@ -274,10 +276,16 @@ def request_info(
     return asked
 
 
-def release(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
-    """A person has published the statement, and its clock stops."""
+def release(
+    turn: Turn,
+    escalation_id: str,
+    text: str = "",
+    expected_version: int | None = None,
+) -> Escalation:
+    """A person has published the statement, and its clock stops. What went out, and where, stands in a note."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
-    return change(turn, escalation, "release")
+    released = change(turn, escalation, "release")
+    return flag(turn, released, "note", text=text) if text.strip() else released
 
 
 def close(
@@ -299,8 +307,7 @@ def withdraw(
 ) -> Escalation:
     """The escalation was not needed after all; `reason` says why."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
-    if not reason.strip():
-        raise WrongInput(Sentence("withdrawing needs a reason"))
+    _refuse_blank(reason, Sentence("withdrawing needs a reason"))
     queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
     return change(turn, escalation, "withdraw", text=reason, closed_at=turn.now)
 
@@ -322,6 +329,11 @@ def _seen(conn: Connection, escalation_id: str, expected_version: int | None) ->
 def _refuse_ended(escalation: Escalation, what: str) -> None:
     if escalation.status in ENDED:
         after(escalation.status, what)
+
+
+def _refuse_blank(text: str, why: Sentence) -> None:
+    if not text.strip():
+        raise WrongInput(why)
 
 
 def _first_line(text: str) -> str:

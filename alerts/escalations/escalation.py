@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
+from alerts.alert import only_one_like
 from alerts.escalations.states import CLAIMED, CLEARED, ENDED, IN_REVIEW, QUEUED, possible
 from tocsin.core.errors import NotFound
 from tocsin.core.sentences import Sentence
@@ -64,6 +65,11 @@ class Escalation:
         assess = ("assess",) if self.assessed_at is None and self.status not in ENDED else ()
         return (*arrows, *decide, *assess)
 
+    def decided_at(self, team: str) -> datetime | None:
+        """When this team decided; None: it has not."""
+        at = self.decisions.get(team, {}).get("at")
+        return datetime.fromisoformat(at) if at else None
+
     def clocks(self) -> dict[str, datetime]:
         """The clocks that still run: assessment until it is done, statement until it is released."""
         running: dict[str, datetime] = {}
@@ -93,7 +99,14 @@ def get(conn: Connection, escalation_id: str) -> Escalation:
     """The escalation with this id. Raises `NotFound`."""
     row = conn.execute(select(s.escalations).where(_e.id == escalation_id)).one_or_none()
     if row is None:
-        raise NotFound(Sentence("no escalation {id}", id=repr(escalation_id)))
+        meant = only_one_like(conn, _e.id, escalation_id)
+        raise NotFound(
+            Sentence("no escalation {id}; did you mean {meant}?", id=repr(escalation_id), meant=meant)
+            if meant is not None
+            else Sentence(
+                "no escalation {id}; `tocsin escalations list` shows those there are", id=repr(escalation_id)
+            )
+        )
     return from_row(row)
 
 

@@ -136,8 +136,10 @@ def list_escalations(
     return Listing([escalation_view(one, now) for one in found], more)
 
 
-def get_escalation(conn: Connection, escalation_id: str, *, role: str, now: datetime) -> dict[str, Any]:
-    """One escalation with its history, as JSON. Raises `NotFound`."""
+def get_escalation(
+    conn: Connection, escalation_id: str, *, role: str | None, now: datetime
+) -> dict[str, Any]:
+    """One escalation with its history, as JSON, for a reader of this role. Raises `NotFound`."""
     escalation = get(conn, escalation_id)
     alert = alerts.get(conn, escalation.alert_id)
     shown = escalation_view(EscalationRow(escalation, alert.monitor, alert.kind, alert.status), now)

@@ -76,7 +76,7 @@ ESCALATION_ACTIONS: dict[str, FormAction] = {
     "decide": lambda t, id, f: escalations.decide(
         t, id, _field(f, "team"), _field(f, "decision"), f.get("reason", "")
     ),
-    "release": lambda t, id, f: _released(t, id, f.get("reason", "")),
+    "release": lambda t, id, f: escalations.release(t, id, f.get("reason", "")),
     "close": lambda t, id, f: escalations.close(t, id, f.get("reason", "")),
     "withdraw": lambda t, id, f: escalations.withdraw(t, id, f.get("reason", "")),
     "note": lambda t, id, f: escalations.note(t, id, _field(f, "text"), privileged=bool(f.get("privileged"))),
@@ -138,12 +138,6 @@ def _last_change(request: Request, conn: Connection, row: Row[Any]) -> Sentence:
         action=fmt.term("action", row.action),
         time=fmt.time_text(row.at),
     )
-
-
-def _released(turn: Turn, id: str, text: str) -> None:
-    escalations.release(turn, id)
-    if text.strip():
-        escalations.note(turn, id, text)
 
 
 def _field(form: Form, name: str) -> str:

@@ -60,6 +60,9 @@ ON_THE_PAGE: Mapping[str, str] = {
     "no alert {id}; `tocsin alerts list` shows those there are": (
         "there is no alert {id}; the list of alerts shows those that there are"
     ),
+    "no escalation {id}; `tocsin escalations list` shows those there are": (
+        "there is no escalation {id}; the escalation queue shows those that there are"
+    ),
     "no dead letter {id}; list them with: tocsin dead-letters list": (
         "there is no dead letter {id}; the list of dead letters shows those that there are"
     ),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ops.commands.common import Config, Data, StoreUrl, user_here
+from ops.commands.acting import As, Reason, turn_by
+from ops.commands.common import Config, Data, StoreUrl
 
 if TYPE_CHECKING:
     from alerts.alert import Alert
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from alerts.turn import Turn
 
 AlertId = Annotated[str, typer.Argument(help="Its id, as the list and the page's address have it.")]
-As = Annotated[str | None, typer.Option("--as", help="The person who does it; default: who you are here.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence; it stands in the record.")]
 LONGEST_SNOOZE_MIN: Final = 7 * 24 * 60
 
 
@@ -261,28 +260,10 @@ def _act(
 
     `action` is the last word of its route. A person may do here what their role may do there.
     """
-    from alerts.actor import Actor
     from alerts.apply import act
-    from alerts.turn import Turns
-    from api.auth.rules import RULES, not_for
-    from ops.runtime import open_runtime
-    from tocsin.access.links import page_address
-    from tocsin.access.signin import active_person
-    from tocsin.core.errors import NotAllowed
-    from tocsin.definitions.models import Person, Role
-    from tocsin.definitions.repository import find
 
-    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-        if person is None:
-            actor = Actor("command-line", user_here(), Role.ADMIN)
-        else:
-            one = active_person(find(conn, Person, person))
-            rule = RULES["POST", f"/v1/alerts/{{id}}/{action}"]
-            if one.value.role not in rule.roles:
-                raise NotAllowed(f"{one.name}: {not_for(one.value.role, rule)}")
-            actor = Actor(one.id, one.name, one.value.role)
-        turns = Turns(runtime.store, page_address(runtime.settings))
-        return act(turns.begin(conn, runtime.clock.now(), actor), decide)
+    with turn_by(person, f"/v1/alerts/{{id}}/{action}", data, store, config) as turn:
+        return act(turn, decide)
 
 
 def _tell(alert: Alert) -> None:

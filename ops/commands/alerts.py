@@ -9,7 +9,7 @@ import typer
 
 from ops.commands import alert_actions
 from ops.commands.alert_actions import AlertId
-from ops.commands.common import Config, Data, StoreUrl, user_here
+from ops.commands.common import Config, Data, StoreUrl, json_line, notice_line, plain, user_here
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def list_alerts(
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
         page = views.list_alerts(conn, status=status or ["open"], monitor=monitor, limit=limit)
     for one in page.items:
-        print(_json(one) if as_json else _line(one))
+        print(json_line(one) if as_json else _line(one))
     if not page.items and not as_json:
         print("no alerts", file=sys.stderr)
 
@@ -74,27 +74,23 @@ def show_alert(
         timeline = views.timeline(conn, alert_id)
         notices = views.notices(conn, alert_id)
     if as_json:
-        print(_json({"alert": alert, "evidence": evidence, "timeline": timeline, "notices": notices}))
+        print(json_line({"alert": alert, "evidence": evidence, "timeline": timeline, "notices": notices}))
         return
     print(_line(alert))
-    print(_plain(alert["headline"]))
+    print(plain(alert["headline"]))
     print(f"{_claim(alert)}; why: {'; '.join(alert['reasons'])}")
     if read is not None and (tone := facets_line(read)):
         print(f"tone: {tone}")
     if read is not None and read.terms:
-        print(f"mostly: {', '.join(_plain(term) for term, _ in read.terms[:MOST_TERMS])}")
+        print(f"mostly: {', '.join(plain(term) for term, _ in read.terms[:MOST_TERMS])}")
     for post in evidence["top"]:
-        print(f"  [reach {post['reach'] or 'unknown'}] {_plain(post['text'])}")
+        print(f"  [reach {post['reach'] or 'unknown'}] {plain(post['text'])}")
     for entry in timeline:
-        reason = f": {_plain(entry['reason'])}" if entry["reason"] else ""
+        reason = f": {plain(entry['reason'])}" if entry["reason"] else ""
         done = ACTIONS.get(entry["action"], entry["action"])
         print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {done}{reason}")
     for notice in notices:
-        print(
-            f"{notice['created_at']:%Y-%m-%d %H:%M:%SZ} {notice['kind']} to {notice['person']} by",
-            end=" ",
-        )
-        print(f"{notice['channel']}: {notice['status']}")
+        print(notice_line(notice))
 
 
 def record_of(alert_id: AlertId, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
@@ -181,7 +177,7 @@ def _line(alert: dict[str, Any]) -> str:
     if alert["status"] == "snoozed" and alert["snoozed_until"]:
         by += f" until {alert['snoozed_until']:%Y-%m-%d %H:%MZ}"
     opened = f"{alert['opened_at']:%Y-%m-%d %H:%MZ}"
-    line = f"{alert['id']}  SEV{alert['severity']}  {opened}  {_plain(alert['monitor'])}  {alert['kind']}  {status}{by}"
+    line = f"{alert['id']}  SEV{alert['severity']}  {opened}  {plain(alert['monitor'])}  {alert['kind']}  {status}{by}"
     return line + _held(alert["held_by"])
 
 
@@ -189,16 +185,5 @@ def _held(held: dict[str, Any] | None) -> str:
     """What holds it, and until when."""
     if held is None:
         return ""
-    what = " ".join(one for one in (held["kind"].replace("_", " "), _plain(held["name"])) if one)
+    what = " ".join(one for one in (held["kind"].replace("_", " "), plain(held["name"])) if one)
     return f"  held by {what}" + (f" until {held['until']:%Y-%m-%d %H:%MZ}" if held["until"] else "")
-
-
-def _plain(text: str) -> str:
-    """The text without control characters, so that a post cannot steer the terminal."""
-    return "".join(c for c in text if c.isprintable())
-
-
-def _json(value: object) -> str:
-    import msgspec
-
-    return msgspec.json.encode(value, enc_hook=str).decode("utf-8")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -34,3 +35,21 @@ def operator() -> Principal:
     from tocsin.definitions.models import Role
 
     return Principal("person", "command-line", user_here(), Role.ADMIN)
+
+
+def plain(text: str) -> str:
+    """The text without control characters, so that a post cannot steer the terminal."""
+    return "".join(c for c in text if c.isprintable())
+
+
+def json_line(value: object) -> str:
+    """The value as JSON on one line."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=str).decode("utf-8")
+
+
+def notice_line(notice: Mapping[str, Any]) -> str:
+    """One notice: when it was made, whom it tells what on which channel, and how that ended."""
+    told = f"{notice['kind']} to {notice['person']} by {notice['channel']}: {notice['status']}"
+    return f"{notice['created_at']:%Y-%m-%d %H:%M:%SZ} {told}"

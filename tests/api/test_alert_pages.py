@@ -241,6 +241,11 @@ def test_overdue_is_said_in_words(night: SeededApp) -> None:
     assert "First assessment overdue by 16 mins" in shown and "Holding statement 24 mins left" in shown
 
 
+def test_a_decision_stands_with_its_time_in_the_zone_of_its_reader(night: SeededApp) -> None:
+    shown = words(page(signed_in(night), "/escalations/es_pr"))
+    assert "Legal cleared Ioana Munteanu, 05:04 : Facts checked; no names." in shown
+
+
 @pytest.mark.slow("asks for many answers")
 def test_privileged_notes_are_for_legal_alone(night: SeededApp) -> None:
     legal, pr, admin = (signed_in(night, p) for p in ("p_ioana", "p_pim", "p_root"))
