@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,15 @@ from tests import workers
 ROOT = Path(__file__).parents[1]
 
 
-def begun(worker: int, *arguments: str, of: int = 4) -> list[str]:
+def begun(worker: int, *arguments: str, of: int = 4, ignore: Sequence[str] | None = None) -> list[str]:
     """What this worker collects when the run was given these arguments, in order."""
-    said = {"workerid": f"gw{worker}", "workercount": of}
-    config: Any = SimpleNamespace(rootpath=ROOT, args=list(arguments), workerinput=said)
+    config: Any = SimpleNamespace(
+        rootpath=ROOT,
+        args=list(arguments),
+        workerinput={"workerid": f"gw{worker}", "workercount": of},
+        option=SimpleNamespace(ignore=ignore),
+        invocation_params=SimpleNamespace(dir=ROOT),
+    )
     workers.begin_elsewhere(config)
     return list(config.args)
 
@@ -35,6 +41,14 @@ def test_each_worker_of_a_whole_run_collects_all_and_begins_elsewhere(asked: str
 def test_one_worker_and_more_workers_than_parts_begin_somewhere_too() -> None:
     assert begun(0, "tests", of=1) == sorted(begun(0, "tests", of=1))
     assert all(sorted(begun(n, "tests", of=100)) == begun(0, "tests") for n in range(100))
+
+
+def test_what_the_command_line_ignores_is_collected_by_no_worker() -> None:
+    for worker in range(3):
+        lists = begun(worker, "tests", of=3, ignore=["tests/browser", str(ROOT / "tests/chaos")])
+        left_out = {str(ROOT / "tests/browser"), str(ROOT / "tests/chaos")}
+        assert sorted({*lists, *left_out}) == sorted(begun(0, "tests"))
+        assert left_out.isdisjoint(lists)
 
 
 def test_a_part_of_the_suite_is_collected_as_it_was_asked_for() -> None:

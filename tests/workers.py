@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
@@ -84,18 +85,22 @@ def into_memory(memory: Path = MEMORY) -> None:
 def begin_elsewhere(config: pytest.Config) -> None:
     """Let each worker of a whole run begin to collect in another folder. Whoever reads a test file of a fresh clone first
     compiles it for all. Workers that read in one order would each compile all files, side by side.
+
+    What the command line ignores is left out here: pytest ignores no folder that is named to it.
     """
     folder = config.rootpath / "tests"
     if [config.rootpath / arg for arg in config.args] != [folder]:
         return
     workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # xdist puts it there
-    parts = sorted(path for path in folder.iterdir() if _size(path))
+    ignored = {config.invocation_params.dir / one for one in config.option.ignore or ()}
+    parts = sorted(path for path in folder.iterdir() if path not in ignored and _size(path))
     sizes = [_size(path) for path in parts]
     begin = sum(sizes) * int(workerinput["workerid"].removeprefix("gw")) // workerinput["workercount"]
     first = sum(before <= begin for before in accumulate(sizes))
     config.args[:] = [str(path) for path in (*parts[first:], *parts[:first])]
 
 
+@cache
 def _size(path: Path) -> int:
     """The bytes of tests in this folder, or in this file."""
     files = path.rglob("test_*.py") if path.is_dir() else [path] if path.match("test_*.py") else []
