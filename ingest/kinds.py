@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +12,7 @@ from ingest.budget import HostBudget
 from ingest.source import Source, SourceContext
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import WrongInput
-from tocsin.core.faults import fault_of
+from tocsin.core.faults import WORDS, fault_of
 from tocsin.core.patterns import ENV_OR_FILE
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
@@ -21,6 +21,15 @@ from tocsin.settings import Ingest
 
 Parts = tuple[type[BaseModel], type[Any]]
 """The model of the settings, and the connector, of a kind."""
+
+
+_NUMBERS: Mapping[Any, str] = {
+    int: WORDS["int_type"],
+    int | None: WORDS["int_type"],
+    tuple[int, ...]: WORDS["int_type"],
+    float: WORDS["float_type"],
+}
+"""What is said of a value that is no number, by the type of a setting."""
 
 
 def resolved(kind: SourceKind) -> Parts:
@@ -68,6 +77,7 @@ def settings_of(definition: SourceDef) -> BaseModel:
             )
         )
     model, _ = KINDS[definition.kind]
+    _require_no_switch_for_a_number(definition, model)
     try:
         return model.model_validate(definition.settings)
     except ValidationError as error:
@@ -95,3 +105,17 @@ def settings_of(definition: SourceDef) -> BaseModel:
             given = repr(str(first["input"])[:80])
             what = Sentence("{key} = {given}: {what}", key=key, given=given, what=fault_of(first))
         raise WrongInput(Sentence("source {name}: {what}", name=repr(definition.name), what=what)) from None
+
+
+def _require_no_switch_for_a_number(definition: SourceDef, model: type[BaseModel]) -> None:
+    """Raise `WrongInput` for true or false where a number is asked for: pydantic takes them for 1 and 0."""
+    for key, value in definition.settings.items():
+        field = model.model_fields.get(key)
+        kind = _NUMBERS.get(field.annotation) if field is not None else None
+        if kind is not None and any(
+            isinstance(one, bool) for one in (value if isinstance(value, list) else (value,))
+        ):
+            what = Sentence(
+                "{key} = {given}: {what}", key=key, given=repr(str(value)[:80]), what=Sentence(kind)
+            )
+            raise WrongInput(Sentence("source {name}: {what}", name=repr(definition.name), what=what))

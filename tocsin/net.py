@@ -35,6 +35,8 @@ Resolve = Callable[[str, int], Sequence[str]]
 """A function that gives the addresses of a host, as text. Raises OSError when the host has none."""
 
 MAX_URL_CHARS = 2000
+# As it is asked: letters of other scripts are encoded in these, and an address of IPv6 alone has colons.
+_HOST = re.compile(rb"[A-Za-z0-9._-]+")
 _NAT64 = ip_network("64:ff9b::/96")
 # What IANA set aside, and older releases of Python take for public.
 _SET_ASIDE: tuple[Network, ...] = tuple(
@@ -66,12 +68,12 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
         # A name that the library could not ask is refused where it is written.
-        httpx.URL(url)
+        asked = httpx.URL(url).raw_host
     except (ValueError, httpx.InvalidURL) as error:
         raise WrongInput(Sentence("{url} is no URL: {error}", url=repr(url[:80]), error=str(error))) from None
     if parts.scheme not in ("http", "https"):
         raise WrongInput(Sentence("{url} must begin with http:// or https://", url=repr(url[:80])))
-    if not host:
+    if not host or not (_HOST.fullmatch(asked) or b":" in asked):
         raise WrongInput(Sentence("{url} names no host", url=repr(url[:80])))
     if parts.username is not None or parts.password is not None:
         raise WrongInput(

@@ -18,11 +18,12 @@ from typing import Annotated, BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceContext, read_cursor
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Handed
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import known_zone
 from tocsin.reading.files import Rows, open_regular
 from tocsin.reading.unpacked import GZIP_MAGIC, Unpacked
@@ -32,8 +33,31 @@ MAX_ROWS = 10_000
 # Of one fetch, about.
 MAX_BYTES = 8 * 1024 * 1024
 FINGERPRINT_BYTES = 1024
+# Of a path and of each name in it, in bytes: no system that Tocsin runs on takes more.
+LONGEST_PATH, LONGEST_NAME = 4095, 255
 _SKIP_BYTES = 1024 * 1024
 _ENDS_EARLY = "the gzip file is damaged or ends early; what could be unpacked was read"
+
+
+def _path(value: object) -> object:
+    """The path as it was written. Raises ValueError where no file can be there."""
+    if not isinstance(value, str | Path):
+        raise ValueError(Sentence("a text is needed"))
+    path = Path(value)
+    if not str(value).strip():
+        raise ValueError(Sentence("this may not be empty"))
+    if path.name in ("", ".."):
+        raise ValueError(Sentence("{value} is a folder: name the file in it", value=repr(str(value)[:40])))
+    written = str(path).encode("utf-8", "surrogatepass")
+    if len(written) > LONGEST_PATH or any(len(part) > LONGEST_NAME for part in written.split(b"/")):
+        raise ValueError(
+            Sentence(
+                "no file has so long a path: {most} bytes at most, and {n} in one name",
+                most=LONGEST_PATH,
+                n=LONGEST_NAME,
+            )
+        )
+    return value
 
 
 class FileSettings(BaseModel):
@@ -41,7 +65,9 @@ class FileSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path = Field(description="The file. Its folder must be there, the file may come later.")
+    path: Annotated[Path, BeforeValidator(_path)] = Field(
+        description="The file. Its folder must be there, the file may come later."
+    )
     format: Literal["auto", "jsonl", "csv"] = Field(
         "auto",
         description="The format of the file. If it is not set, the name and the first character of the file say it.",

@@ -21,7 +21,7 @@ from ingest.budget import Budget
 from ingest.plain import dig, items, listed, taken, words
 from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
 from ingest.sources.gdelt_languages import LANGUAGES
-from ingest.sources.places import WebAddress
+from ingest.sources.places import Search, WebAddress
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
@@ -45,7 +45,7 @@ class GdeltSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    query: str = Field(
+    query: Search = Field(
         min_length=3,
         max_length=500,
         description='In GDELT\'s own words, such as ("Vaillant" OR "Bosch ketel") sourcelang:dutch.',

@@ -18,7 +18,7 @@ from ingest.markup import html_to_text
 from ingest.newest_first import LATE, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, listed, number, taken, unix_moment, words
 from ingest.source import Cursor, Fetched, Gap, SourceContext, read_cursor
-from ingest.sources.places import WebAddress
+from ingest.sources.places import Search, WebAddress
 from ingest.web import Web
 from tocsin.core.clock import iso
 
@@ -36,7 +36,7 @@ class HackerNewsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    query: str | None = Field(
+    query: Search | None = Field(
         None, min_length=1, max_length=500, description="Only posts that match this search; default: all."
     )
     types: tuple[Literal["story", "comment", "poll"], ...] = Field(

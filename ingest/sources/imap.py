@@ -18,7 +18,7 @@ from ingest.plain import taken
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceContext, read_cursor
 from ingest.sources.imap_letter import fields
 from ingest.sources.imap_mailbox import Letter, Login, Mailbox, SignIn, Tls
-from ingest.sources.places import Network, Secret
+from ingest.sources.places import Line, Network, Secret
 from tocsin.core import patterns
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
@@ -46,13 +46,13 @@ class ImapSettings(BaseModel):
     tls: Tls = Field(
         "tls", description="tls, starttls, or none for a server on a network that nobody else reads."
     )
-    user: str = Field(min_length=1, max_length=256, description="The name that the mailbox is opened with.")
+    user: Line = Field(description="The name that the mailbox is opened with.")
     password: Secret = Field(description="As env:NAME or file:PATH; often an app password.")
     sign_in: SignIn = Field(
         "password",
         description="token: `password` is an access token of OAuth 2.0 (XOAUTH2), in a file that you keep fresh.",
     )
-    folder: str = Field("INBOX", min_length=1, max_length=256, description="The folder that is read.")
+    folder: Line = Field("INBOX", description="The folder that is read.")
     network: Network = Field("mail", description="The network that its mails count for.")
     look_back_days: int = Field(7, ge=1, le=90, description="How far back the first reading goes.")
     interval_s: int = Field(10, ge=1, le=86_400, description="How often to look.")

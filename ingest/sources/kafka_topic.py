@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ingest.mapped import KEY, PLACE, TIMESTAMP, check_mapping, mapped
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, Removed, SourceContext, read_cursor
-from ingest.sources.places import Network, Secret
+from ingest.sources.places import Line, Network, Secret
 from ingest.streaming import INTERVAL
 from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core import patterns
@@ -58,7 +58,7 @@ class KafkaTopicSettings(BaseModel):
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="How to sign in."
     )
-    username: str | None = Field(None, description="The account.")
+    username: Line | None = Field(None, description="The account.")
     password: Secret | None = Field(None, description="env:NAME or file:PATH.")
 
     @field_validator("servers")
@@ -69,6 +69,22 @@ class KafkaTopicSettings(BaseModel):
             if found is None or not 0 < int(found["port"]) < 65536:
                 raise ValueError(Sentence("{one} is not host:port", one=repr(one[:80])))
         return value
+
+    @model_validator(mode="after")
+    def _signs_in(self) -> KafkaTopicSettings:
+        given = (self.username is not None, self.password is not None)
+        if self.security.startswith("SASL") and not all(given):
+            raise ValueError(
+                Sentence("{security} signs in: set username and password", security=self.security)
+            )
+        if not self.security.startswith("SASL") and any(given):
+            raise ValueError(
+                Sentence(
+                    "{security} does not sign in: leave username and password out, or set security to SASL_SSL",
+                    security=self.security,
+                )
+            )
+        return self
 
     @field_validator("fields")
     @classmethod

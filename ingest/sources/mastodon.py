@@ -20,9 +20,8 @@ from ingest.monitored import hashtags_of
 from ingest.plain import dig, moment, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
 from ingest.sources.mastodon_status import is_public, status_post
-from ingest.sources.places import Secret, WebAddresses
+from ingest.sources.places import Hashtag, Secret, WebAddresses
 from ingest.web import Web
-from tocsin.core import patterns
 from tocsin.core.clock import EPOCH
 from tocsin.core.sentences import Sentence
 from tocsin.settings.secrets import reveal
@@ -52,7 +51,7 @@ class MastodonSettings(BaseModel):
         ("mastodon.social",), min_length=1, max_length=20, description="Instances, such as mastodon.nl."
     )
     public: bool = Field(True, description="Read the public timeline of each instance.")
-    hashtags: tuple[Annotated[str, Field(pattern=patterns.HASHTAG)], ...] = Field(
+    hashtags: tuple[Hashtag, ...] = Field(
         (), max_length=MOST_TAGS, description="Hashtags whose timelines are read as well."
     )
     hashtags_of_monitors: bool = Field(

@@ -22,11 +22,10 @@ from ingest.plain import dig, moment, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.sources.mastodon import BUDGET, PAGE_SIZE, SNOWFLAKE_BITS
 from ingest.sources.mastodon_status import is_public, status_id, status_post
-from ingest.sources.places import Secret, WebAddress
+from ingest.sources.places import Hashtag, Secret, WebAddress
 from ingest.streaming import INTERVAL, Heard, Streaming
 from ingest.web import Web
 from ingest.wires import WebSocket, Wire, WireEnded, WireMessage, check_wire
-from tocsin.core import patterns
 from tocsin.core.clock import EPOCH
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.sentences import Sentence
@@ -48,9 +47,7 @@ class MastodonStreamSettings(BaseModel):
     token: Secret = Field(description="env:NAME or file:PATH, with a user's token for it.")
     public: bool = Field(True, description="Hear the public timeline.")
     only_local: bool = Field(False, description="Only what is posted on the instance itself.")
-    hashtags: tuple[Annotated[str, Field(pattern=patterns.HASHTAG)], ...] = Field(
-        (), max_length=40, description="Hashtags to hear as well."
-    )
+    hashtags: tuple[Hashtag, ...] = Field((), max_length=40, description="Hashtags to hear as well.")
     first_minutes: int = Field(
         10, ge=0, le=7 * 24 * 60, description="How much of the past to hear at the very beginning."
     )

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.sources.nostr_signature import is_signed
+from ingest.sources.places import NostrHashtag
 from ingest.streaming import INTERVAL, Elsewhere, Heard, Streaming
 from ingest.together import Together
 from ingest.wires import WebSocket, Wire, WireAddresses, WireEnded, WireMessage
-from tocsin.core import patterns
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention
 from tocsin.reading import decoded, read_mention
@@ -56,7 +56,7 @@ class NostrSettings(BaseModel):
     relays: WireAddresses = Field(
         min_length=1, max_length=20, description="Websocket addresses of relays. Each has a connection."
     )
-    hashtags: tuple[Annotated[str, Field(pattern=patterns.NOSTR_HASHTAG)], ...] = Field(
+    hashtags: tuple[NostrHashtag, ...] = Field(
         (), max_length=100, description="Only notes with one of these hashtags."
     )
     first_minutes: int = Field(

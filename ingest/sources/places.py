@@ -1,8 +1,9 @@
-"""The parts that settings of many kinds share: addresses on the web, hosts alone, and secrets."""
+"""The parts that settings of many kinds share: addresses, secrets, names, searches and hashtags."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import unicodedata
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -12,6 +13,10 @@ from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
 from tocsin.net import check_url
 from tocsin.reading.fields import language
+
+_WRITTEN: Final = "LNS"
+"""The first letters of the categories of characters that somebody can look for: letters, numbers, and symbols as in an emoji."""
+_BETWEEN_WORDS: Final = frozenset("\t\n\r")
 
 
 def base_url(value: str) -> str:
@@ -54,11 +59,70 @@ def _seen(value: str) -> str:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError(Sentence("this may not be empty"))
+    return value
+
+
+def _hashtag(value: str) -> str:
+    _without_unseen(value, unseen(value))
+    if not _is_written(value):
+        raise ValueError(
+            Sentence("{value} is no hashtag: it needs a letter, a digit or an emoji", value=repr(value[:40]))
+        )
+    return value
+
+
+def _is_written(value: str) -> bool:
+    """Whether more stands in it than punctuation."""
+    return any(unicodedata.category(char)[0] in _WRITTEN for char in value)
+
+
+def _search(value: str) -> str:
+    # The flags of England, Scotland and Wales are written in tags that cannot be seen.
+    found = unseen(
+        "".join(
+            char for char in value if char not in _BETWEEN_WORDS and not "\U000e0020" <= char <= "\U000e007f"
+        )
+    )
+    _without_unseen(_not_blank(value), found)
+    if not _is_written(value):
+        raise ValueError(Sentence("{value} looks for nothing: a search needs a word", value=repr(value[:40])))
+    return value
+
+
+def _search_or_none(value: str) -> str:
+    return _search(value) if value.strip() else value
+
+
+def _without_unseen(value: str, found: list[str]) -> str:
+    if found:
+        raise ValueError(Sentence("take out what cannot be seen: {choices}", choices=", ".join(found)))
+    return value
+
+
 Language = Annotated[str, Field(max_length=16), AfterValidator(_language)]
 """The code of a language, as a mention may have it."""
 
 Network = Annotated[str, Field(min_length=1, max_length=64, pattern=patterns.WORD), AfterValidator(_seen)]
 """The name of a network that mentions count for."""
+
+
+Line = Annotated[str, Field(min_length=1, max_length=256, pattern=patterns.LINE), AfterValidator(_not_blank)]
+"""A name that another server knows, such as that of an account or a folder: one line, which may have any letters."""
+
+Search = Annotated[str, AfterValidator(_search)]
+"""What a network is asked for, in its own words. A line break in it parts words."""
+
+SearchOrNone = Annotated[str, AfterValidator(_search_or_none)]
+"""A search, or blanks where there is none."""
+
+Hashtag = Annotated[str, Field(pattern=patterns.HASHTAG), AfterValidator(_hashtag)]
+"""A hashtag of Mastodon, with or without its #."""
+
+NostrHashtag = Annotated[str, Field(pattern=patterns.NOSTR_HASHTAG), AfterValidator(_hashtag)]
+"""A hashtag of Nostr, which may have a slash."""
 
 
 def _once(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.lanes import InTurn, PlacesInTurn
@@ -26,11 +26,14 @@ from ingest.sources.places import Secret, WebAddress
 from ingest.web import Web
 from tocsin.core import patterns
 from tocsin.core.clock import iso
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import one_line
 from tocsin.settings.secrets import reveal
 
 NETWORK = "stackexchange"
 BUDGET = Budget(300, per_s=86_400)
+# Sites in other languages have tags of their own letters.
+_TAG = re.compile(r"(?=.*[^\W_])[\w+#.-]{1,35}")
 """An address without a key has 300 requests a day (api.stackexchange.com/docs/throttle)."""
 
 BUDGET_WITH_KEY = Budget(10_000, per_s=86_400)
@@ -47,6 +50,22 @@ SPARED = 0.85
 LONGEST_BACKOFF = timedelta(hours=6)
 
 
+def _tags(value: str) -> str:
+    """The tags without blanks around them, parted by single semicolons. Raises ValueError for what is no tag."""
+    tags = [tag for one in value.split(";") if (tag := one.strip())]
+    if value and not tags:
+        raise ValueError(Sentence("no tag is named: write them like python;pandas"))
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise ValueError(
+                Sentence(
+                    "{value} is no tag: a tag is one word of letters, digits and + # . -, such as c# or node.js",
+                    value=repr(tag[:40]),
+                )
+            )
+    return ";".join(tags)
+
+
 class StackExchangeSettings(BaseModel):
     """The settings of Stack Exchange."""
 
@@ -58,7 +77,7 @@ class StackExchangeSettings(BaseModel):
     lists: tuple[Literal["questions", "answers"], ...] = Field(
         ("questions", "answers"), min_length=1, max_length=2, description="What is read of each site."
     )
-    tagged: str | None = Field(
+    tagged: Annotated[str, AfterValidator(_tags)] | None = Field(
         None,
         max_length=200,
         description="Only questions with all of these tags, parted by semicolons; no answers.",

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from ingest.budget import Budget
 from ingest.plain import taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
+from ingest.sources.places import SearchOrNone
 from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import (
     MARGIN,
@@ -42,7 +43,7 @@ BUDGET = Budget(60, per_s=900)
 class XSettings(XAccountSettings):
     """The settings of a search."""
 
-    query: str = Field(
+    query: SearchOrNone = Field(
         "",
         max_length=4096,
         description="In X's own words, such as (vaillant OR @vaillant) lang:nl -is:retweet.",

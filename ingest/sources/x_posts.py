@@ -13,6 +13,7 @@ from pydantic import Field
 from ingest.missed import MissedFirst
 from ingest.plain import items, moment, taken, words
 from ingest.source import Gap, SourceContext
+from ingest.sources.places import Search, SearchOrNone
 from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import MARGIN, PAGE_SIZE, REACH, XApi, id_at, ids_of, posts, time_of, what_is_asked
 from ingest.sources.x_connection import said_no_more, x_stream
@@ -33,12 +34,12 @@ _PAGE, _CAUGHT_UP = "page", "caught up"
 class XStreamSettings(XAccountSettings):
     """The settings of the filtered stream."""
 
-    rules: tuple[Annotated[str, Field(min_length=2, max_length=2048)], ...] = Field(
+    rules: tuple[Annotated[Search, Field(min_length=2, max_length=2048)], ...] = Field(
         (),
         max_length=1000,
         description="Rules in X's own words. If there are none, each query of the monitors makes one.",
     )
-    within: str = Field(
+    within: SearchOrNone = Field(
         "", max_length=500, description="Narrows each rule of a monitor, such as lang:nl -is:retweet."
     )
     most_rules: int = Field(
