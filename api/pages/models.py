@@ -120,7 +120,7 @@ class SourceRow:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A part that is not well: by its own report, `silent`, or `never ran` (`at` is None, and several parts share a line). The
-    disk is `full` or `read-only`.
+    disk is `low`, `full` or `read-only`.
     """
 
     component: str
@@ -149,7 +149,7 @@ class Banner:
 
     @property
     def blind(self) -> bool:
-        return any(t.state in ("blind", "read-only") for t in self.troubles)
+        return any(t.state in ("blind", "full", "read-only") for t in self.troubles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,7 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
     disk = disk_trouble(state.settings)
     if disk is not None:
         why.append(disk.words)
-        # Nothing new is stored or judged, and nobody is paged.
-        blind += ["disk"] if disk.kind == "read-only" else []
+        blind += ["disk"] if disk.stops else []
     why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
     # The parts run for ever only on live data, not in a replay or the demo.

@@ -57,7 +57,7 @@ def observations(
     try:
         with open_runtime(config, data, store, stream) as runtime:
             trouble = disk_trouble(runtime.settings)
-            can = "read" if trouble is not None and trouble.kind == "read-only" else "read and written"
+            can = "read" if trouble is not None and trouble.stops else "read and written"
             yield Observation("ok", f"store {runtime.store.url} can be {can}")
             yield from _server(runtime)
             yield from _disk(runtime.settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from datetime import timedelta
 
@@ -448,3 +449,15 @@ def test_readyz_says_so_while_the_disk_is_full(world: World, monkeypatch: pytest
     said = world.key(Role.VIEWER).get("/v1/status").json()
     assert said["mode"] != "ok" and any("make room" in why for why in said["why"])
     assert "there is hardly any room left" in world.key(Role.VIEWER).get("/").text
+
+
+def test_a_full_disk_is_blind_as_one_that_became_read_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was called reduced, with a store that can be written."""
+    monkeypatch.setattr(disk, "_refused", lambda _folder: OSError(errno.ENOSPC, "No space left on device"))
+    assert world.stranger.get("/readyz").status_code == 503
+    said = world.key(Role.VIEWER).get("/v1/status").json()
+    told = [why for why in said["why"] if "No space left on device" in why]
+    assert said["mode"] == "blind" and len(told) == 1 and "make room" in told[0]
+    assert "nothing can be written: the disk is full" in world.key(Role.VIEWER).get("/").text

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from tocsin.core.errors import Conflict, StoreUnavailable, StreamUnavailable, WrongInput
 from tocsin.core.loop import CONFLICTS_IN_A_ROW, LOOK_AGAIN_S, UNEXPECTED_WAITS_S, WorkerLoop
@@ -38,6 +39,25 @@ def test_an_engine_that_is_away_is_waited_for_and_said_until_it_is_back(error: E
     loop.round(well)
     assert loop.trouble is None
     assert loop.unexpected == 0
+
+
+def test_an_engine_that_fails_every_other_round_is_said_once() -> None:
+    """On a full disk rounds that write nothing work, and two lines of log came every two seconds."""
+    now = [0.0]
+
+    def rounds(loop: WorkerLoop, *works: Callable[[], float]) -> None:
+        for work in works:
+            loop.round(work)
+            now[0] += 2.5
+
+    with capture_logs() as logs:
+        loop = WorkerLoop("made-up", monotonic=lambda: now[0])
+        rounds(loop, *[raising(StoreUnavailable("full")), well] * 20)
+        assert [one["event"] for one in logs] == ["a worker waits"]
+        rounds(loop, well, well, well)
+        assert [one["event"] for one in logs] == ["a worker waits", "a worker goes on"]
+        rounds(loop, raising(StoreUnavailable("full")))
+    assert [one["event"] for one in logs][2:] == ["a worker waits"]
 
 
 def test_unexpected_errors_are_counted_and_tried_again_ever_more_slowly() -> None:

@@ -2,7 +2,7 @@
 
 | a round raises | what follows |
 |---|---|
-| `StoreUnavailable`, `StreamUnavailable` | logged once; tried again every `away`; logged again when the worker goes on |
+| `StoreUnavailable`, `StreamUnavailable` | logged once; tried again every `away`; logged again after `SETTLED_S` of good rounds |
 | another `TocsinError` | a conflict: tried again after a short pause; `CONFLICTS_IN_A_ROW` of them count as the next line |
 | an error that nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
 | one of `final` | raised: this worker cannot go on, and its process says why |
@@ -14,6 +14,7 @@ brings the worker back to a state in which a new round may begin.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -31,6 +32,9 @@ CONFLICTS_IN_A_ROW: Final = 5
 """A conflict passes by itself. So many conflicts, with no good round in between, are an error that nobody expected."""
 
 AWAY: Final = timedelta(seconds=1)
+SETTLED_S: Final = 5.0
+"""On a full disk a round that writes nothing works in between, and the log would tell of each."""
+
 SHOWN_CHARS: Final = 300
 
 log = structlog.get_logger("loop")
@@ -46,8 +50,11 @@ class WorkerLoop:
         away: timedelta = AWAY,
         recover: Callable[[Exception], None] = lambda _error: None,
         final: tuple[type[Exception], ...] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`recover` hears of every error before the next round. An error that `recover` raises is logged and changes nothing."""
+        """`recover` hears of every error before the next round. An error that `recover` raises is logged and changes nothing.
+        `monotonic` is a clock in seconds.
+        """
         self.name = name
         self.trouble: str | None = None
         self.unexpected = 0
@@ -59,7 +66,10 @@ class WorkerLoop:
         self._away_s = away.total_seconds()
         self._recover = recover
         self._final = final
+        self._monotonic = monotonic
         self._is_away = False
+        # When the first round worked after an engine was away.
+        self._back_at: float | None = None
         self._in_a_row = 0
         self._conflicts = 0
 
@@ -90,7 +100,7 @@ class WorkerLoop:
         self.trouble = str(error)[:SHOWN_CHARS]
         if not self._is_away:
             log.warning("a worker waits", worker=self.name, reason=self.trouble)
-        self._is_away, self.failing = True, False
+        self._is_away, self._back_at, self.failing = True, None, False
         self._recovered(error)
         return self._away_s
 
@@ -120,9 +130,17 @@ class WorkerLoop:
 
     def _goes_on(self) -> None:
         if self._is_away:
-            log.info("a worker goes on", worker=self.name)
-        self._is_away, self._in_a_row, self._conflicts = False, 0, 0
+            self._settles()
+        self._in_a_row, self._conflicts = 0, 0
         self.failing, self.trouble = False, None
+
+    def _settles(self) -> None:
+        now = self._monotonic()
+        if self._back_at is None:
+            self._back_at = now
+        elif now - self._back_at >= SETTLED_S:
+            log.info("a worker goes on", worker=self.name)
+            self._is_away = False
 
     def _recovered(self, error: Exception) -> None:
         try:

@@ -60,7 +60,7 @@ def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else
             (WELL, people(channels=[]), (NO_CHANNEL,)),
             (WELL.replace('[smtp]\nhost = "mail.example"\n', ""), {}, (NO_CHANNEL,)),
             (WELL, "unproven", (NOT_PROVEN,)),
-            (WELL, "full", ("are free in",)),
+            (WELL, "low", ("are free in",)),
         )
     ):
         folder = tmp_path / str(n)
@@ -73,12 +73,12 @@ def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else
                 apply(conn, plan(conn, given), runtime.clock.now(), "root")
                 if team == "unproven":
                     _changed_on_the_page(conn, runtime)
-            if team == "full":
+            if team == "low":
                 monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 2**62)
             shown = _banner(runtime)
         page = [
             *shown.not_ready.reasons,
-            *(why for one in shown.troubles if one.state == "full" for why in one.told),
+            *(why for one in shown.troubles if one.state == "low" for why in one.told),
         ]
         doctor = [one.text for one in observations(file, folder, None, None) if one.needs_a_person]
         assert len(page) == len(red) and all(map(_in, page, red)), (n, page)
