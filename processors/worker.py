@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import (
@@ -39,7 +40,7 @@ from tocsin.intake.dead_letters import Fuse, FuseBlown, record_dead_letters
 from tocsin.settings import Settings
 from tocsin.store.offsets import Position, advance, record_gap, stored, take_over
 from tocsin.store.port import Store
-from tocsin.stream.port import MENTIONS, Consumer, Polled, Record, Stream
+from tocsin.stream.port import MENTIONS, Consumer, Polled, Record, RecordGap, Stream
 
 log = structlog.get_logger()
 
@@ -107,6 +108,9 @@ class StreamProcessor:
         self._heeds_times = heeds_times
         self._consumer: Consumer | None = None
         self._positions: dict[int, Position] = {}
+        # The log in which the positions lie, and where it ended when that was last asked.
+        self._log: str | None = None
+        self._ends: Mapping[int, int] = {}
         self._watched: CompiledMonitors | None = None
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
@@ -129,6 +133,12 @@ class StreamProcessor:
             self._consumer = self._stream.consumer(MENTIONS, self._group, self._member)
         return self._consumer
 
+    @property
+    def _here(self) -> str:
+        """The log in which the positions lie."""
+        assert self._log is not None
+        return self._log
+
     def once(self, wait: timedelta = POLL) -> int:
         """Poll once and process the records. Return the number of stored records. Raises when the stream or the store is away."""
         done = self._turn(wait)
@@ -137,6 +147,7 @@ class StreamProcessor:
 
     def _turn(self, wait: timedelta = POLL) -> int:
         """Do the same as `once`, except that the last commit may still be under way."""
+        self._heed_another_log()
         polled = self.consumer.poll(wait, self._batch_size.bytes)
         if not polled.records or polled.lost or polled.gaps or polled.assigned != self._positions.keys():
             # The commit must end before a partition changes hands.
@@ -206,33 +217,54 @@ class StreamProcessor:
 
     def lag(self) -> int:
         """The number of appended records that are not stored yet, over all partitions."""
+        ends = self._stream.end_offsets(MENTIONS)
+        cluster = self._stream.cluster
+        if cluster == self._log:
+            self._ends = ends
         with self._store.read() as conn:
-            at = stored(conn, self._stream.cluster, MENTIONS)
-        return sum(max(0, end - at.get(p, 0)) for p, end in self._stream.end_offsets(MENTIONS).items())
+            at = stored(conn, cluster, MENTIONS)
+        return sum(max(0, end - at.get(p, 0)) for p, end in ends.items())
+
+    def _heed_another_log(self) -> None:
+        """Join anew where the topic was deleted and made anew: what is known to be unread of the old one is a gap, and every
+        partition of the new one is taken over from its beginning.
+        """
+        before, log_now = self._log, self._stream.cluster
+        if before == log_now:
+            return
+        if before is not None:
+            self._land()
+            left = [RecordGap(p, at.offset, self._ends.get(p, 0)) for p, at in self._positions.items()]
+            if gaps := [gap for gap in left if gap.available > gap.wanted]:
+                with self._store.write(alone=False) as conn:
+                    for gap in gaps:
+                        self._say_gap(conn, before, gap)
+            # The client knows the old topic. It takes half a minute to find the new one, a new client finds it at once.
+            self.close()
+            self._ends = {}
+        self._log = log_now
+
+    def _say_gap(self, conn: Connection, cluster: str, gap: RecordGap) -> None:
+        record_gap(conn, cluster, MENTIONS, gap, self._clock.now())
+        log.error("records were lost", partition=gap.partition, wanted=gap.wanted, available=gap.available)
 
     def _settle(self, polled: Polled) -> None:
         for partition in polled.lost:
             self._positions.pop(partition, None)
         missing = polled.assigned - self._positions.keys()
         if missing or polled.gaps:
-            now = self._clock.now()
+            now, cluster = self._clock.now(), self._here
             with self._store.write(alone=False) as conn:
                 for gap in polled.gaps:
-                    record_gap(conn, self._stream.cluster, MENTIONS, gap, now)
-                    log.error(
-                        "records were lost",
-                        partition=gap.partition,
-                        wanted=gap.wanted,
-                        available=gap.available,
-                    )
+                    self._say_gap(conn, cluster, gap)
                 taken = {
-                    p: take_over(conn, self._stream.cluster, MENTIONS, p, self._member, now)
+                    p: take_over(conn, cluster, MENTIONS, p, self._member, now)
                     for p in sorted(missing | {gap.partition for gap in polled.gaps})
                 }
                 for gap in polled.gaps:
                     taken[gap.partition] = advance(
                         conn,
-                        self._stream.cluster,
+                        cluster,
                         MENTIONS,
                         gap.partition,
                         taken[gap.partition],
@@ -302,7 +334,7 @@ class StreamProcessor:
             if not bad:
                 # A batch without a bad line is never held up.
                 return
-        cluster, now = self._stream.cluster, self._clock.now()
+        cluster, now = self._here, self._clock.now()
         with self._store.read() as conn:
             passes = fuse.may_pass(conn, cluster, MENTIONS)
         if all(one.record.offset < passes.get(one.record.partition, 0) for one in batch.bad):
@@ -347,7 +379,7 @@ class StreamProcessor:
         with self._store.write(alone=False) as conn:
             began = time.perf_counter()
             positions = {
-                p: advance(conn, self._stream.cluster, MENTIONS, p, before[p], end, version, now)
+                p: advance(conn, self._here, MENTIONS, p, before[p], end, version, now)
                 for p, end in sorted(ends.items())
             }
             outcome = self._writer.write(conn, prepared, now)
@@ -402,7 +434,7 @@ class StreamProcessor:
             return
         self._trimmed_at = now
         with self._store.read() as conn:
-            at = stored(conn, self._stream.cluster, MENTIONS)
+            at = stored(conn, self._here, MENTIONS)
         self._stream.trim(MENTIONS, at)
 
 

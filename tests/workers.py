@@ -27,6 +27,7 @@ ROOMS: Final = {
     "tests/story/test_moves.py": "kafka",
     "tests/story/test_scaling_out.py": "kafka",
     "tests/stream/test_kafka_stream.py": "kafka",
+    "tests/stream/test_topic_made_anew.py": "kafka",
 }
 """The beginning of a path, and the room of its tests. All tests that use the run's broker are in the room `kafka`."""
 

@@ -12,9 +12,9 @@ import structlog
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from tocsin.core.errors import StoreUnavailable, StreamFull, StreamUnavailable
+from tocsin.core.errors import StoreUnavailable, StreamFull
 from tocsin.stream.kafka.client import EARLIEST
-from tocsin.stream.kafka.topics import Topics
+from tocsin.stream.kafka.topics import Topics, gone
 from tocsin.stream.port import MENTIONS
 
 LOOK_EVERY_S = 5.0
@@ -129,9 +129,7 @@ def limits_of(admin: KafkaAdminClient, name: str) -> _Limits:
     )["topic"].get(name)
     # Brokers name a deleted topic without settings.
     if found is None or not found.keys() >= wanted.keys():
-        raise StreamUnavailable(
-            f"the topic {name} is not there any more: it is waited for; what starts next, also tocsin doctor, makes it anew"
-        )
+        raise gone(name)
     kept, age = (int(found[key]["value"]) for key in wanted)
     return _Limits(None if kept < 0 else kept, None if age < 0 else timedelta(milliseconds=age))
 

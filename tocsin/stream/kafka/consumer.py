@@ -31,7 +31,7 @@ from tocsin.stream.kafka.client import (
 )
 from tocsin.stream.kafka.topics import Topics
 from tocsin.stream.kafka.unpacking import Unreadable, unpacks_within_bounds
-from tocsin.stream.port import MAX_RECORD_BYTES, Polled, Record, RecordGap
+from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Polled, Record, RecordGap
 
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
@@ -71,6 +71,8 @@ class KafkaConsumer:
         self._next: dict[int, int] = {}
         self._paused: set[int] = set()
         self._identity: str | None = None
+        # The log in which the places lie.
+        self._log: str | None = None
         self._sign_at = time.monotonic()
         with translated(topics.url):
             self._client: kafka.KafkaConsumer = make_client(
@@ -95,6 +97,9 @@ class KafkaConsumer:
                 raise
 
     def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
+        self._topics.look_now_and_then()
+        if self._log is not None and self._log != self._topics.cluster:
+            self._leave_every_place()
         deadline = time.monotonic() + timeout.total_seconds()
         wait_ms = max(LEAST_WAIT_MS, min(SLICE_MS, timeout.total_seconds() * 1000))
         taken: dict[int, list[Record]] = {}
@@ -137,6 +142,8 @@ class KafkaConsumer:
 
     def seek(self, partition: int, offset: int) -> None:
         if partition in self._assigned:
+            # `cluster` tells one topic mentions from another.
+            self._log = self._topics.cluster if self._topic == MENTIONS else None
             self._next[partition] = offset
             self._stand(partition)
 
@@ -230,7 +237,18 @@ class KafkaConsumer:
                     ]
         return found
 
+    def _leave_every_place(self) -> None:
+        """The topic was made anew: no place means anything in it. No partition is read before `seek` was called for it."""
+        self._next, self._log = {}, None
+        for partition in self._assigned:
+            with suppress(KeyError):
+                self._client.pause(self._tp(partition))
+
     def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[RecordGap]) -> None:
+        if strayed and self._log is not None:
+            self._topics.look_anew()
+            if self._log != self._topics.cluster:
+                self._leave_every_place()
         for partition, cut_at in strayed.items():
             wanted = self._next.get(partition)
             if wanted is None:

@@ -68,6 +68,8 @@ class KafkaStream:
         self._codec = codec_of(settings)
         self._own = own
         self._trimmed: dict[str, dict[int, int]] = {}
+        # The log of which `_trimmed` tells.
+        self._trimmed_of: str | None = None
         self._capacity = Capacity(self.topics, self._trimmed, read_so_far)
         self._lock = threading.Lock()
         self._closed = False
@@ -115,6 +117,9 @@ class KafkaStream:
 
     def trim(self, topic: str, before: dict[int, int]) -> None:
         """Note how far was read; Kafka drops records by its own retention. An `own` log is deleted up to there."""
+        if self._trimmed_of != self.cluster:
+            self._trimmed.clear()
+            self._trimmed_of = self.cluster
         known = self._trimmed.setdefault(topic, {})
         moved = {p: offset for p, offset in before.items() if offset > known.get(p, 0)}
         known |= moved

@@ -34,6 +34,8 @@ RETRY_WITHIN_S = 2.0
 CONNECT_AGAIN_S = 1.0
 REPLICAS = 3
 IDENTITY_CHARS = 64
+LOOK_EVERY_S = 5.0
+"""How soon a running process notices that the topic mentions was deleted and made anew."""
 
 T = TypeVar("T")
 log = structlog.get_logger("stream")
@@ -62,20 +64,47 @@ class Topics:
         self._admin: KafkaAdminClient | None = None
         self._failed: tuple[float, StreamUnavailable] | None = None
         self._counts: dict[str, int] = {}
+        self._kafka: str | None = None
         self._cluster: str | None = None
+        self._looked_at = 0.0
 
     @property
     def cluster(self) -> str:
         """Kafka's cluster, the topic mentions (a topic made anew is another log) and the prefix; at most 64 characters."""
         if self._cluster is not None:
             return self._cluster
-        cluster = str(self.ask(lambda admin: admin.describe_cluster())["cluster_id"])
         found = self._described(MENTIONS)
-        topic = _short_id(found["topic_id"]) if found else ""
-        identity = _shortened(".".join(part for part in (cluster, topic, self.prefix) if part))
+        identity = self._identity(found)
         if found:
+            self._looked_at = time.monotonic()
             self._cluster = identity
         return identity
+
+    def look_now_and_then(self) -> None:
+        """Do what `look_anew` does, if the last look is `LOOK_EVERY_S` ago."""
+        if self._cluster is not None and time.monotonic() - self._looked_at > LOOK_EVERY_S:
+            self.look_anew()
+
+    def look_anew(self) -> None:
+        """Ask whether the topic mentions is still the one that `cluster` names. If it was made anew, `cluster` is another one
+        from now on. Raises `StreamUnavailable` where the topic is there no more.
+        """
+        found = self._described(MENTIONS)
+        if found is None:
+            raise gone(self.name_of(MENTIONS))
+        self._looked_at = time.monotonic()
+        before, now = self._cluster, self._identity(found)
+        if before not in (None, now):
+            log.error("a topic was made anew: it is read from its beginning", topic=self.name_of(MENTIONS))
+            # It may have more partitions now, or fewer.
+            self._counts = {}
+        self._cluster = now
+
+    def _identity(self, mentions: Mapping[str, Any] | None) -> str:
+        if self._kafka is None:
+            self._kafka = str(self.ask(lambda admin: admin.describe_cluster())["cluster_id"])
+        topic = _short_id(mentions["topic_id"]) if mentions else ""
+        return _shortened(".".join(part for part in (self._kafka, topic, self.prefix) if part))
 
     def ensure(self, topic: str, partitions: int) -> int:
         if topic not in self._counts:
@@ -92,6 +121,7 @@ class Topics:
 
     def ends(self, topic: str) -> dict[int, int]:
         """The next offset of each partition."""
+        self.look_now_and_then()
         return self.offsets(topic, LATEST)
 
     def offsets(self, topic: str, spec: int, partitions: Sequence[int] | None = None) -> dict[int, int]:
@@ -240,6 +270,13 @@ def _describe(admin: KafkaAdminClient, name: str) -> Mapping[str, Any] | None:
         raise error(f"topic {name}")
     described: Mapping[str, Any] = found
     return described
+
+
+def gone(name: str) -> StreamUnavailable:
+    """The error for a topic that was deleted."""
+    return StreamUnavailable(
+        f"the topic {name} is not there any more: it is waited for; what starts next, also tocsin doctor, makes it anew"
+    )
 
 
 def _short_id(topic_id: Any) -> str:
