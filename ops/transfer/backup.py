@@ -71,6 +71,12 @@ def make_backup(runtime: Runtime, path: Path, on_rows: OnRows = lambda _table, _
         _publish(part, path)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot write {path}: {error}; nothing of it is left") from error
+    except StoreUnavailable as error:
+        # It may also be the store that is read.
+        if str(part) not in str(error):
+            raise
+        why = str(error).rpartition(": ")[2]
+        raise StoreUnavailable(f"cannot write {path}: {why}; nothing of it is left") from error
     finally:
         os.umask(mask)
         for left in (part, *_sidecars(part)):
@@ -187,8 +193,9 @@ def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
             shutil.copyfile(path, unpacked)
             unpacked.chmod(0o600)
         except OSError as error:
+            advice = "make room, or set TMPDIR" if room is None else "make room"
             raise StoreUnavailable(
-                f"{path} cannot be unpacked into {folder}: {error.strerror}; make room, or set TMPDIR"
+                f"{path} cannot be unpacked into {folder}: {error.strerror}; {advice}"
             ) from error
         store = SqliteStore(unpacked, durable=False)
         try:
@@ -222,7 +229,7 @@ def _refuse_damaged(path: Path) -> None:
     if half is not None:
         raise WrongInput(f"{path} is half a copy: take another backup")
     if found != "ok":
-        raise WrongInput(f"{path} is damaged: {found[:200]}")
+        raise WrongInput(f"{path} is damaged: {found.splitlines()[-1][:200]}")
 
 
 def _make_safe(conn: Connection, path: Path, now: datetime) -> int:

@@ -259,8 +259,13 @@ def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
     data = bytearray(backed_up.read_bytes())
     data[20_000:30_000] = b"\xff" * 10_000
     (tmp_path / "damaged.db").write_bytes(data)
+    # Here the tables can be read, and SQLite tells the damage in two lines.
+    data = bytearray(backed_up.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40_000] = b"Z" * 40_000
+    (tmp_path / "inside.db").write_bytes(data)
     before = exported(folder)
-    for name in ("poem", "other.db", "damaged.db", "missing.db"):
+    for name in ("poem", "other.db", "damaged.db", "inside.db", "missing.db"):
         with pytest.raises(WrongInput, match=f"^[^\n]*{name}[^\n]*$"):
             inside("restore", tmp_path / name, "--data", folder, "--replace")
     with pytest.raises(WrongInput, match="not empty"):
@@ -271,6 +276,25 @@ def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
         inside("backup", backed_up, "--data", folder)
     with pytest.raises(WrongInput, match="no folder"):
         inside("backup", tmp_path / "no" / "b.db", "--data", folder)
+
+
+@pytest.mark.live
+def test_a_backup_that_finds_no_room_says_so_of_its_own_file_and_leaves_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
+    """It said that the store failed, of a file with another name than the one that was typed."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        said = tocsin("backup", small / "monday.db", "--data", folder, status=1).stderr.decode()
+        wanted = f"cannot write {small / 'monday.db'}: database or disk is full; nothing of it is left"
+        assert said == f"tocsin: {wanted}\n"
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
 
 
 @pytest.mark.slow("backs up and restores whole stores")
