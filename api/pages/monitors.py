@@ -274,7 +274,7 @@ def _in_this(ctx: PageContext, name: str, fault: Fault) -> Fault:
 def _faults_of(error: ValidationError) -> dict[str, Fault]:
     """The first fault of each field."""
     faults: dict[str, Fault] = {}
-    for one in error.errors(include_url=False, include_input=False):
+    for one in error.errors(include_url=False):
         name = str(one["loc"][0]) if one["loc"] else ""
         faults.setdefault(name, Fault(fault_of(one)))
     return faults

@@ -11,8 +11,8 @@ from tocsin.core import patterns
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
+from tocsin.definitions.models import language_code
 from tocsin.net import check_url
-from tocsin.reading.fields import language
 
 _WRITTEN: Final = "LNS"
 """The first letters of the categories of characters that somebody can look for: letters, numbers, and symbols as in an emoji."""
@@ -38,14 +38,6 @@ given over the API or typed on the page goes into a file first."""
 
 WebAddress = Annotated[str, AfterValidator(base_url)]
 """A web address as `base_url` gives it."""
-
-
-def _language(value: str) -> str:
-    if not language(value)[1]:
-        raise ValueError(
-            Sentence("{value} is no language; write its code, such as en or pt-BR", value=repr(value))
-        )
-    return value
 
 
 def _seen(value: str) -> str:
@@ -102,7 +94,7 @@ def _without_unseen(value: str, found: list[str]) -> str:
     return value
 
 
-Language = Annotated[str, Field(max_length=16), AfterValidator(_language)]
+Language = Annotated[str, Field(max_length=16), AfterValidator(language_code)]
 """The code of a language, as a mention may have it."""
 
 Network = Annotated[str, Field(min_length=1, max_length=64, pattern=patterns.WORD), AfterValidator(_seen)]

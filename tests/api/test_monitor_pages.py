@@ -95,3 +95,19 @@ def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: SeededApp) 
     with night.store.read() as conn:
         both = find(conn, Monitor, "m_lidra").value
     assert (both.query, both.tier1) == ("lidra OR lidrawater", ("kuzeyhaber.example",))
+
+
+def test_a_fault_of_a_list_names_the_part_that_is_wrong(night: SeededApp) -> None:
+    client = signed_in(night)
+    token = CSRF.search(page(client, "/monitors/new"))
+    assert token
+    form = {
+        "csrf": token[1],
+        "name": "lamp",
+        "query": "lamp",
+        "countries": "NL, Holland",
+        "languages": "nl, Dutch",
+    }
+    status, shown = send(client, "/monitors/new", form)
+    assert status == 422 and "'HOLLAND' is no country in two capital letters" in unescape(shown)
+    assert "'Dutch' is no language; write its code, such as en or pt-BR" in unescape(shown)

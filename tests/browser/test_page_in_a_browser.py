@@ -161,6 +161,27 @@ def test_a_name_of_many_letters_fits_the_phone(chromium: Browser, night: SeededA
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
 
 
+def test_no_page_scrolls_sideways_where_a_phone_shows_its_letters_at_twice_the_size(
+    chromium: Browser, night: SeededApp
+) -> None:
+    with tab(chromium, night) as page:
+        sign_in(page, night, "p_root")
+        page.set_viewport_size({"width": 180, "height": 370})
+        for path in (
+            "/",
+            "/monitors",
+            "/monitors/new",
+            "/sources/new",
+            "/sources/new?kind=imap",
+            "/settings",
+        ):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        page.goto("/sources/new")
+        name = page.get_by_role("link", name="appstore").bounding_box()
+        assert name and name["width"] > name["height"], "the name of a kind stands on one line"
+
+
 def test_a_page_that_nobody_renews_any_more_says_so_instead_of_looking_calm(
     chromium: Browser, night: SeededApp
 ) -> None:

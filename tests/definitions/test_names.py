@@ -86,3 +86,14 @@ def test_plain_settings_of_a_channel_are_taken() -> None:
     given = {"kind": "pager", "to": "ada@example.org", "loud": True, "volume": 11}
     (channel,) = Person.model_validate({"name": "ada", "channels": [given]}).channels
     assert channel.target == {"to": "ada@example.org", "loud": True, "volume": 11}
+
+
+def test_a_language_that_nobody_knows_is_refused_and_one_that_is_stored_is_kept() -> None:
+    for codes in (["en", "pt-BR", "NL"], [""], []):
+        assert Monitor.model_validate({"name": "a", "query": "acme", "languages": codes}).languages == tuple(
+            codes
+        )
+    stored = {"name": "a", "query": "acme", "languages": ["nl", "Dutch"]}
+    with pytest.raises(ValidationError, match="'Dutch' is no language; write its code, such as en or pt-BR"):
+        Monitor.model_validate(stored)
+    assert Monitor.model_validate(stored, context={"stored": True}).languages == ("nl", "Dutch")

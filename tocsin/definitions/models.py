@@ -171,6 +171,11 @@ class Monitor(Definition):
     def _known_zone(cls, value: str) -> str:
         return known_zone(value)
 
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return value if as_stored(info) else tuple(map(language_code, value))
+
     @field_validator("countries")
     @classmethod
     def _known_countries(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -413,6 +418,18 @@ KINDS: dict[str, type[Definition]] = {
     "silence": Silence,
     "expected_event": ExpectedEvent,
 }
+
+
+def language_code(value: str) -> str:
+    """`value` if it is the code of a language, with or without a region, or blank. Raises ValueError."""
+    # Imported here: a process that only reads definitions which were checked when they were saved need not load it.
+    from tocsin.reading.fields import language
+
+    if not language(value)[1]:
+        raise ValueError(
+            Sentence("{value} is no language; write its code, such as en or pt-BR", value=repr(value[:40]))
+        )
+    return value
 
 
 def known_zone(value: str) -> str:
