@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from ops.commands import access, channels
 from tests.alerts.peers import smtp_peer
+from tests.stores import prepare
 from tocsin.access.links import page_address
 from tocsin.core.errors import TocsinError
 from tocsin.settings import Api, Settings
@@ -24,6 +25,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
+    prepare(tmp_path / "store.db")
     app = typer.Typer()
     access.register(app)
     channels.register(app)

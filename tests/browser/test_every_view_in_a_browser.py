@@ -80,6 +80,9 @@ def test_axe_judges_every_way_in_which_text_is_painted(chromium: Browser) -> Non
         for behind in (f'<div style="background: #888">{GREY}</div>', GREY + OVER):
             page.set_content(behind)
             assert of_contrast(page) == [f"color-contrast: {GREY}"], behind
+        # Of many that are painted in one way, each that does not pass is named.
+        page.set_content(3 * PALE)
+        assert of_contrast(page) == 3 * [f"color-contrast: {PALE}"]
 
 
 def test_axe_judges_what_another_size_shows_and_what_scrolls_there(chromium: Browser) -> None:
