@@ -13,17 +13,32 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from processors.understand.artefacts import FOLDER
+from processors.understand.linear import load_model
 from training.corpus import LANGUAGES
-from training.data import FREE, KEPT, SOURCES, TAUGHT, examples, other_talk
+from training.data import (
+    FREE,
+    FURTHER,
+    KEPT,
+    SOURCES,
+    TAUGHT,
+    TAUGHT_ALONE,
+    TEACHER,
+    TEACHER_OF_MANY,
+    UNTAUGHT,
+    examples,
+    is_held_out,
+    other_talk,
+)
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
-from training.fit import fit
+from training.fit import Lent, fit
 from training.language import save_language
 from training.plot import PICTURE, cards, picture
+from training.short import TWEETS, WRITTEN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="the folder with the labelled sets")
     parser.add_argument("--all", action="store_true", help="use the sets that are not cleared, too")
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the models go (default: the package)")
-    parser.add_argument("languages", nargs="*", default=LANGUAGES)
+    parser.add_argument("languages", nargs="*", default=(*LANGUAGES, *FURTHER))
     given = parser.parse_args(arguments)
     into_the_package = given.out.resolve() == FOLDER.resolve()
     if given.all and into_the_package:
@@ -44,7 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     for language in given.languages:
         found = examples(language, given.data, everything=given.all)
-        model, report = fit(language, found, other=other_talk(language, given.data), everything=given.all)
+        model, report = fit(
+            language,
+            found,
+            other=other_talk(language, given.data),
+            lent=list(_lent(given)) if language in UNTAUGHT else (),
+            everything=given.all,
+        )
         path = given.out / f"sentiment-{language}.npz"
         model.save(path)
         card = _card(language, model.version, path, report, given)
@@ -52,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
         path.with_suffix(".json").write_text(text, encoding="utf-8")
         print(f"{path.name}: {len(found):,} examples, {path.stat().st_size:,} bytes, version {model.version}")
-        _train_facets(language, given)
+        if language in LANGUAGES:
+            _train_facets(language, given)
     if given.data is not None:
         path = given.out / "language.npz"
         _write_card(path, save_language(given.data, path), {})
@@ -60,6 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if into_the_package:
         PICTURE.write_text(picture(cards()), encoding="utf-8")
     return 0
+
+
+def _lent(given: argparse.Namespace) -> Iterator[Lent]:
+    for language in TAUGHT_ALONE:
+        model = load_model(given.out / f"sentiment-{language}.npz")
+        found = examples(language, given.data, everything=given.all)
+        yield Lent(model, [one for one in sorted(found) if is_held_out(one.text)])
 
 
 def _train_facets(language: str, given: argparse.Namespace) -> None:
@@ -100,11 +129,15 @@ def _card(
         one.name for one in SOURCES if given.data and language in one.languages and (given.all or one.cleared)
     ]
     taught = any(name in TAUGHT.get(language, ()) for name in used)
+    own = (
+        [f"training/{one.name}" for one in (WRITTEN, TWEETS)] if language in FURTHER else ["training/corpus"]
+    )
+    teacher = TEACHER_OF_MANY if language in TAUGHT_ALONE else TEACHER
     return {
         "model": f"linear-{language}-{version}",
         "task": "sentiment of a short post: negative, neutral, positive",
         "kind": "multinomial logistic regression over hashed words, parts of words, pairs and valences",
-        "learnt_from": ["training/corpus", *used, *(["training/teacher.npz"] if taught else [])],
+        "learnt_from": [*own, *used, *([f"training/{teacher.name}"] if taught else [])],
         "licence": KEPT if given.all else FREE,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **report,

@@ -11,12 +11,14 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from processors.understand.artefacts import read_arrays
 from processors.understand.sentiment import LABELS
 from training.corpus import SENTIMENTS, posts
+from training.short import TWEETS, WRITTEN, written
 
 
 class Example(NamedTuple):
@@ -59,10 +61,11 @@ SOURCES: Final = (
     Source("vader_tweets", ("en",), 0.5),
     Source("tr_tweets_binary", ("tr",), 2.0, weight_in_all=4.0),
     Source("red_ro", ("ro",), 1.5, weight_in_all=4.5),
-    Source("brighter", ("ro",), 0.5),
-    Source("xed", ("tr", "nl"), 0.1, posts=False),
+    Source("brighter", ("ro", "de", "es", "pt"), 0.5),
+    Source("xed", ("tr", "nl", "de", "es", "fr", "it", "pt"), 0.1, posts=False),
     Source("xed", ("ro",), 0.3, posts=False),
     Source("mabsa5", ("tr", "nl"), 0.4, posts=False),
+    Source("mabsa5", ("de", "es", "fr", "pt"), 0.1, posts=False),
     Source("bounti", ("tr",), 3.0, cleared=False),
     Source("fsmtsad", ("tr",), 0.3, cleared=False),
     Source("laroseda", ("ro",), 1.5, cleared=False, of_two=True),
@@ -81,9 +84,26 @@ TO_AN_ACCOUNT: Final = 2.5
 """The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
 TEACHER: Final = Path(__file__).with_name("teacher.npz")
 """What the deep scorer says of some lines (`training/deep.py`): by their keys, the share of each label in ten-thousandths."""
-TAUGHT: Final = {"tr": ("xed", "mabsa5"), "nl": ("xed", "mabsa5")}
+TAUGHT_ALONE: Final = ("de", "es", "fr", "it", "pt")
+"""The languages in which no cleared set has posts with a sentiment: most of what their models learn comes from the teacher."""
+UNTAUGHT: Final = ("ar",)
+"""The languages of which no cleared set has a line: their models learn our own posts alone. What one hand wrote is labelled right
+more often than what strangers write, so in the fit of the confidence the held-out texts of `TAUGHT_ALONE`, as the models of these
+languages label them, stand beside our own."""
+FURTHER: Final = (*TAUGHT_ALONE, *UNTAUGHT)
+"""The languages with a model beside those of the corpus."""
+TEACHER_OF_MANY: Final = Path(__file__).with_name("teacher-of-many.npz")
+"""The same as `TEACHER` for lines in the languages of `TAUGHT_ALONE`."""
+TAUGHT: Final = {
+    "tr": ("xed", "mabsa5"),
+    "nl": ("xed", "mabsa5"),
+    **dict.fromkeys(TAUGHT_ALONE, ("brighter", "xed", "mabsa5")),
+}
 """By language, the sets whose lines are learnt a second time, as the teacher labels them: nobody called one of them neutral."""
 TAUGHT_WEIGHT: Final = 1.0
+SHARPENED: Final = 3
+"""The power to which the shares of the teacher of many languages are raised: a linear model that learns them as they are calls
+too much neutral."""
 FREE: Final = "Apache-2.0; NOTICE names the makers of the sets"
 """The licence of a model of cleared sets alone, for its card."""
 KEPT: Final = "not to be passed on"
@@ -97,8 +117,20 @@ def is_held_out(text: str) -> bool:
     return zlib.crc32(text.encode("utf-8", "surrogatepass")) % HELD_OUT == 0
 
 
+@cache
+def told_by_teachers() -> dict[int, tuple[float, ...]]:
+    """What the teachers said, by the key of a line: the share of each label."""
+    found: dict[int, tuple[float, ...]] = {}
+    for path, power in ((TEACHER, 1), (TEACHER_OF_MANY, SHARPENED)):
+        _, arrays = read_arrays(path)
+        for key, shares in zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True):
+            raised = [(share / 10_000) ** power for share in shares]
+            found[key] = tuple(raised) if power == 1 else tuple(one / sum(raised) for one in raised)
+    return found
+
+
 def examples(language: str, folder: Path | None, *, everything: bool) -> list[Example]:
-    """All examples in a language: of the corpus and, where `folder` is given, of the sets in it that may be used."""
+    """All examples in a language: what was written for Tocsin and, where `folder` is given, sets in it that may be used."""
     weight = CORPUS_WEIGHTS.get(language, OTHER_WEIGHT)
     found = [
         Example(
@@ -108,6 +140,12 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
             talk=f"corpus, {'customers' if post.role == 'customer' else 'others'}",
         )
         for post in posts(language)
+    ]
+    found += [
+        Example(one.text, one.label, OTHER_WEIGHT, talk=WRITTEN.name)
+        for kept in (WRITTEN, TWEETS)
+        for one in written(kept)
+        if one.language == language and language in FURTHER
     ]
     if folder is None:
         return found
@@ -145,10 +183,9 @@ def taught(texts: Iterable[str]) -> list[Example]:
     """What the teacher said of these texts: one example for each label, weighted by its share. It was not asked about every
     text.
     """
-    _, arrays = read_arrays(TEACHER)
-    shares = dict(zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True))
+    shares = told_by_teachers()
     return [
-        Example(text, label, TAUGHT_WEIGHT * share / 10_000, is_post=False)
+        Example(text, label, TAUGHT_WEIGHT * share, is_post=False)
         for text in dict.fromkeys(texts)
         if not is_held_out(text)
         for label, share in zip(LABELS, shares.get(key_of(text), ()), strict=False)

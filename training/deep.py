@@ -2,8 +2,9 @@
 
 Needs the extra `tocsin[deep]`. It writes `models/deep.npz` with its card. With `--teacher FILE` it also writes the shares that
 the head gives to lines of cleared sets which have no neutral label of their own. `make train` reads them from
-`training/teacher.npz` and needs no extra for it; other shares there need `make train` anew. `--vectors FILE` keeps the vectors
-between runs: making them takes minutes.
+`training/teacher.npz` and needs no extra for it; other shares there need `make train` anew. `--teacher-of-many FILE` does the
+same for the languages in which no cleared set has posts with a sentiment (`training/teacher-of-many.npz`). `--vectors FILE` keeps
+the vectors between runs: making them takes minutes.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from processors.understand.deep import DeepModel, embedder, readable, shipped_de
 from processors.understand.encoder import Moved
 from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
-from training.data import FREE, TEACHER, is_held_out, key_of, rows_of
+from training.data import FREE, TAUGHT_ALONE, TEACHER, TEACHER_OF_MANY, is_held_out, key_of, rows_of
 from training.report import SETS, Figures, figures, rows
+from training.short import TWEETS, written
 
 C: Final = 1.0
 FITS: Final = 6
@@ -60,10 +62,10 @@ SPOKEN: Final = ("ar", "de", "en", "es", "fr", "hi", "it", "pt")
 """The set of tweets in many languages that the head is measured on, and its languages."""
 DRAWN: Final = 3_000
 SEED: Final = 7
+OF_MANY: Final = (("brighter", 9_999), ("xed", 9_999), ("mabsa5", 1_500))
+"""The sets whose lines teach the fast models of `data.TAUGHT_ALONE`, and the most lines of each: those of the lowest hash."""
 
 
-TWEETS: Final = Path(__file__).with_name("tweets")
-"""Posts that were written for Tocsin in languages of which no cleared set has tweets, a file a language: label, tab, text."""
 CORPUS: Final = "corpus"
 """The name of the set of our own posts."""
 OWN: Final = {CORPUS: "training/corpus", TWEETS.name: "training/tweets"}
@@ -99,11 +101,7 @@ def samples(folder: Path) -> list[Line]:
 
 def tweets() -> list[Line]:
     """The posts of `TWEETS`, in the order of the files."""
-    return [
-        Line(TWEETS.name, path.stem, text, label)
-        for path in sorted(TWEETS.glob("*.tsv"))
-        for label, text in (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
-    ]
+    return [Line(TWEETS.name, one.language, one.text, one.label) for one in written(TWEETS)]
 
 
 def _lowest(rows: Iterable[Line], most: int) -> list[Line]:
@@ -129,6 +127,20 @@ def pool(folder: Path) -> list[Line]:
     ]
     random.Random(SEED).shuffle(found)
     return found[:DRAWN]
+
+
+def lines_of_many(folder: Path) -> list[Line]:
+    """The lines that the teacher labels in the languages of `TAUGHT_ALONE`: neither long nor tiny, none kept for calibration."""
+    found: list[Line] = []
+    for language in TAUGHT_ALONE:
+        for name, most in OF_MANY:
+            rows = {
+                Line(name, language, row["text"], row.get("label"))
+                for row in _raw(folder / name / "train.jsonl.gz")
+                if row.get("lang") == language and 8 < len(row["text"]) < 220 and not is_held_out(row["text"])
+            }
+            found += sorted(rows, key=by_hash)[:most]
+    return found
 
 
 def _raw(path: Path) -> Iterator[dict[str, Any]]:
@@ -202,9 +214,9 @@ def head(folder: Path, vectors: Vectors) -> tuple[DeepModel, list[Line]]:
 
 
 def save_teacher(model: DeepModel, lines: Sequence[Line], vectors: Any, path: Path) -> int:
-    """Write what the head says of lines. Returns how many are kept."""
+    """Write what the head says of lines. Returns how many they are, repeats left out."""
     shares = np.round(model.shares(vectors) * 10_000).astype(np.uint16)
-    kept = {key_of(one.text): share for one, share in zip(lines, shares, strict=True) if one.name in TAUGHT}
+    kept = {key_of(one.text): share for one, share in zip(lines, shares, strict=True)}
     told = np.frombuffer(json.dumps({"model": f"deep-{model.version}"}).encode(), dtype=np.uint8)
     keys = sorted(kept)
     with path.open("wb") as file:
@@ -240,6 +252,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--teacher", type=Path, help=f"where what it says of lines goes, such as {TEACHER.name}"
     )
     parser.add_argument(
+        "--teacher-of-many",
+        type=Path,
+        help=f"the same of lines in {' '.join(TAUGHT_ALONE)}, such as {TEACHER_OF_MANY.name}: a quarter of an hour",
+    )
+    parser.add_argument(
         "--most",
         type=int,
         default=0,
@@ -255,10 +272,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     card = json.dumps(card_of_head(model, found, path), indent=1) + "\n"
     path.with_suffix(".json").write_text(card, encoding="utf-8")
     print(f"{path.name}: {len(found):,} examples, version {model.version}")
-    if given.teacher is not None:
-        lines = pool(given.data)
-        kept = save_teacher(model, lines, vectors([one.text for one in lines]), given.teacher)
-        print(f"{given.teacher.name}: {kept:,} lines labelled")
+    for teacher, lines_of in (
+        (given.teacher, lambda folder: [one for one in pool(folder) if one.name in TAUGHT]),
+        (given.teacher_of_many, lines_of_many),
+    ):
+        if teacher is not None:
+            lines = lines_of(given.data)
+            kept = save_teacher(model, lines, vectors([one.text for one in lines]), teacher)
+            print(f"{teacher.name}: {kept:,} lines labelled")
     if given.most:
         print_figures(given.data, given.most, model, vectors)
     return 0

@@ -36,8 +36,11 @@ SCALED_STRENGTH: Final = 1 / 3
 ADDED: Final = 0.1
 """Added to what a feature counts under a label, so that a rare one tells little."""
 SHIFTS: Final = {
+    "ar": (0.6, 0.0, 1.0),
     "en": (0.0, 0.0, -0.3),
+    "fr": (0.6, 0.0, 1.0),
     "nl": (0.125, 0.0, -0.5),
+    "pt": (-0.4, 0.0, -0.4),
     "ro": (0.0, 0.15, -0.25),
     "tr": (0.0, -0.4, 0.2),
 }
@@ -66,6 +69,13 @@ ABSTAINS_BELOW: Final = 0.3
 """By the risk-coverage curves it pays nowhere to leave the least sure texts unscored: no step lies below this now."""
 
 
+class Lent(NamedTuple):
+    """A model of another language, and its held-out texts: where a language has none of strangers, these stand in for them."""
+
+    model: LinearModel
+    held: Sequence[Example]
+
+
 class Fitted(NamedTuple):
     """A model, and how it does on the held-out posts."""
 
@@ -79,12 +89,13 @@ def fit(
     iterations: int = ITERATIONS,
     other: Sequence[Example] = (),
     *,
+    lent: Sequence[Lent] = (),
     everything: bool = False,
 ) -> Fitted:
     """Fit on nine tenths of the examples, measure the confidence on the last tenth. Classes weigh the same.
 
     `everything` says that sets which are not cleared are among the examples. `other` are texts of other talk, none of them
-    learnt: how often the model errs on it is measured, too.
+    learnt: how often the model errs on it is measured, too. `lent` takes part in the fit of the confidence.
     """
     found = sorted(found)
     learnt = [one for one in found if not is_held_out(one.text)]
@@ -95,7 +106,7 @@ def fit(
     shifts = SHIFTS | SHIFTS_IN_ALL if everything else SHIFTS
     bias = bias + np.array(shifts.get(language, (0.0, 0.0, 0.0)))
     flat = LinearModel(language, "", whole, scale, bias, np.ones(STEPS), 0.0)
-    fitted = measured(flat, held, other)
+    fitted = measured(flat, held, other, lent)
     model = replace(fitted.model, version=version_of(fitted.model))
     return Fitted(model, {"learnt": len(learnt), **fitted.report})
 
@@ -168,11 +179,11 @@ def _scales(matrix: Any, told: Told) -> Any:
     return most / np.sqrt((squares * most**2).sum() / squares.sum())
 
 
-def measured(flat: LinearModel, held: Sequence[Example], other: Sequence[Example] = ()) -> Fitted:
+def measured(
+    flat: LinearModel, held: Sequence[Example], other: Sequence[Example] = (), lent: Sequence[Lent] = ()
+) -> Fitted:
     """The model with its confidence, which is fitted on the held-out examples, and how it does on them."""
-    power = HELD_POWERS.get(flat.language, HELD_POWER)
-    fair = [one._replace(weight=one.weight**power) for one in held]
-    confidence, report = _calibrated(flat, fair)
+    confidence, report = _calibrated([Lent(flat, held), *lent])
     model = replace(flat, confidence=confidence, abstains_below=ABSTAINS_BELOW)
     scorer = LinearScorer(flat.language, model)
     said = confusion(scorer, [one for one in held if one.is_post])
@@ -206,19 +217,14 @@ def _balanced(learnt: Sequence[Example]) -> Any:
     )
 
 
-def _calibrated(model: LinearModel, held: Sequence[Example]) -> tuple[Any, dict[str, Any]]:
+def _calibrated(asked: Sequence[Lent]) -> tuple[Any, dict[str, Any]]:
     """The confidence curve, and the report on it: by step of the highest share, how often the label is right. It never falls.
 
     The curve has `CURVE` steps: finer ones have too few posts to tell by how much they differ.
     """
     from sklearn.isotonic import IsotonicRegression
 
-    shares = LinearScorer(model.language, model).shares([one.text for one in held])
-    right = np.array(
-        [LABELS[best] == one.label for best, one in zip(shares.argmax(axis=1), held, strict=True)]
-    )
-    weight = np.array([one.weight for one in held])
-    highest = shares.max(axis=1)
+    highest, right, weight = (np.concatenate(column) for column in zip(*map(_answers, asked), strict=True))
     wide = confidence_step(highest) // (STEPS // CURVE)
     total = np.bincount(wide, weights=weight, minlength=CURVE)
     met = np.flatnonzero(total)
@@ -240,7 +246,7 @@ def _calibrated(model: LinearModel, held: Sequence[Example]) -> tuple[Any, dict[
         for step, middle in enumerate(middles)
         if (steps == step).any()
     ]
-    error = sum(one["posts"] * abs(one["right"] - one["confidence"]) for one in plot) / len(held)
+    error = sum(one["posts"] * abs(one["right"] - one["confidence"]) for one in plot) / len(right)
     curve_points = [
         {
             "abstains_below": cut,
@@ -250,8 +256,18 @@ def _calibrated(model: LinearModel, held: Sequence[Example]) -> tuple[Any, dict[
         for cut in (0.0, 0.4, 0.5, 0.6, 0.7, 0.8)
     ]
     return confidence, {
-        "held_out": len(held),
+        "held_out": len(right),
         "expected_calibration_error": round(error, 4),
         "reliability": plot,
         "risk_coverage": curve_points,
     }
+
+
+def _answers(asked: Lent) -> tuple[Any, Any, Any]:
+    """By held-out text, the highest share, whether its label is right, and what the text counts."""
+    model, held = asked
+    power = HELD_POWERS.get(model.language, HELD_POWER)
+    shares = LinearScorer(model.language, model).shares([one.text for one in held])
+    best = [LABELS[place] for place in shares.argmax(axis=1)]
+    right = np.array([label == one.label for label, one in zip(best, held, strict=True)])
+    return shares.max(axis=1), right, np.array([one.weight**power for one in held])

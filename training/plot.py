@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from processors.understand.artefacts import FOLDER
 from training.corpus import LANGUAGES
+from training.data import FURTHER
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "reliability.svg"
 SIDE: Final = 150
@@ -24,29 +25,42 @@ SIDE: Final = 150
 LEFT, TOP, RIGHT, BELOW = 44, 34, 14, 40
 LARGEST: Final = 9.0
 """The radius of a dot with a fifth of the posts."""
-NAMES: Final = {"en": "English", "nl": "Dutch", "ro": "Romanian", "tr": "Turkish"}
+ACROSS: Final = 3
+"""So many panels stand beside each other."""
+NAMES: Final = {
+    "ar": "Arabic",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "tr": "Turkish",
+}
 
 
 def cards() -> dict[str, dict[str, Any]]:
     """By language, the card of the model that comes with Tocsin."""
     return {
         language: json.loads((FOLDER / f"sentiment-{language}.json").read_text(encoding="utf-8"))
-        for language in sorted(LANGUAGES)
+        for language in sorted((*LANGUAGES, *FURTHER))
     }
 
 
 def picture(found: dict[str, dict[str, Any]]) -> str:
-    """The panels beside each other, two and two, as SVG."""
+    """The panels, `ACROSS` of them beside each other, as SVG."""
     width, height = LEFT + SIDE + RIGHT, TOP + SIDE + BELOW
-    rows = -(-len(found) // 2)
+    columns, rows = min(ACROSS, len(found)), -(-len(found) // ACROSS)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * width} {rows * height}" '
-        f'width="{2 * width}" height="{rows * height}" role="img" font-family="sans-serif" font-size="11" fill="#222">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns * width} {rows * height}" '
+        f'width="{columns * width}" height="{rows * height}" role="img" font-family="sans-serif" font-size="11" fill="#222">',
         "<title>How often labels are right, by how sure the model is of them</title>",
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
     for at, (language, card) in enumerate(found.items()):
-        lines.append(f'<g transform="translate({at % 2 * width} {at // 2 * height})">')
+        lines.append(f'<g transform="translate({at % ACROSS * width} {at // ACROSS * height})">')
         lines += _panel(NAMES.get(language, language), card)
         lines.append("</g>")
     return "\n".join([*lines, "</svg>", ""])

@@ -25,8 +25,8 @@ from processors.understand.corrected import rates_of
 from processors.understand.linear import LinearScorer, load_model
 from processors.understand.sentiment import Scorer, Sentiment
 from processors.understand.understander import Understander, default_scorers
-from training.corpus import SENTIMENTS, posts
-from training.data import is_held_out
+from training.corpus import LANGUAGES, SENTIMENTS, posts
+from training.data import FURTHER, is_held_out
 from training.emotions import emotion_table
 from training.shares import (
     LANGUAGE,
@@ -40,6 +40,7 @@ from training.shares import (
     made_up_table,
     table,
 )
+from training.short import WRITTEN, written
 from training.speed import Speed, speed, speed_table
 from training.told import told_table
 
@@ -54,6 +55,7 @@ SETS: Final = (
     ("nl_bolcom", "nl"),
     ("red_ro", "ro"),
     ("laroseda", "ro"),
+    *(("umsab", language) for language in FURTHER),
 )
 
 
@@ -161,7 +163,9 @@ def not_learnt(name: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]
 
 
 def _held_out(language: str) -> list[tuple[str, str]]:
-    return [(post.text, post.sentiment) for post in posts(language) if is_held_out(post.text)]
+    found = [(post.text, post.sentiment) for post in posts(language)]
+    found += [(one.text, one.label) for one in written(WRITTEN) if one.language == language]
+    return [row for row in found if is_held_out(row[0])]
 
 
 def measured(
@@ -258,7 +262,7 @@ def _days(folder: Path) -> Iterator[Day]:
 def _sets(folder: Path) -> Iterable[tuple[str, str, list[tuple[str, str]]]]:
     for name, language in SETS:
         yield name, language, rows(folder, name, language)
-    for language in ("tr", "nl", "ro", "en"):
+    for language in (*LANGUAGES, *FURTHER):
         yield "our corpus, held out", language, _held_out(language)
 
 

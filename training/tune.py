@@ -39,7 +39,6 @@ from training.deep import (
     CORPUS,
     MANY,
     SPOKEN,
-    TWEETS,
     Vectors,
     by_hash,
     card_of_head,
@@ -50,6 +49,7 @@ from training.deep import (
 )
 from training.deep import Line as Labelled
 from training.pieces import Pieces
+from training.short import TWEETS
 
 EPOCHS: Final = 2.0
 PART: Final = 0.5

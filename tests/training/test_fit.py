@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from processors.understand.artefacts import FOLDER
+from processors.understand.artefacts import FOLDER, write_arrays
 from processors.understand.facets import BUCKETS, COLUMNS
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
 from processors.understand.linear import Sums, shipped
 from processors.understand.sentiment import LABELS
 from tocsin.core.facets import FACETS
+from training import data
 from training.__main__ import main
 from training.corpus import LANGUAGES
-from training.data import OTHER_TALK, SOURCES, examples, is_held_out, other_talk
+from training.data import FURTHER, OTHER_TALK, SOURCES, TAUGHT, examples, is_held_out, other_talk
 from training.facets import facet_examples, fit_facets, folded, hints
-from training.fit import SCALED, SHIFTS, fit, version_of
+from training.fit import SCALED, SHIFTS, Lent, fit, version_of
 from training.matrix import features
 
 TEXTS = [
@@ -93,6 +97,40 @@ def test_a_tenth_is_held_out_always_the_same() -> None:
     assert [text for text in texts if is_held_out(text)] == held
 
 
+def _set_of(folder: Path, name: str, rows: Sequence[dict[str, object]]) -> None:
+    (folder / name).mkdir()
+    with gzip.open(folder / name / "train.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def test_a_further_language_learns_our_posts_and_the_sharpened_shares_of_the_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = next(text for n in range(50) if not is_held_out(text := f"Zeile {n}"))
+    for name in TAUGHT["de"]:
+        _set_of(tmp_path, name, [{"text": f"{line} {name}", "label": "positive", "lang": "de"}])
+    keys = np.array([data.key_of(f"{line} xed")], dtype=np.int64)
+    write_arrays(tmp_path / "t.npz", {}, keys=keys, shares=np.array([[6_000, 3_000, 1_000]], dtype=np.uint16))
+    monkeypatch.setattr(data, "TEACHER_OF_MANY", tmp_path / "t.npz")
+    data.told_by_teachers.cache_clear()
+    found = examples("de", tmp_path, everything=False)
+    data.told_by_teachers.cache_clear()
+    own = [one for one in found if one.talk == "written"]
+    assert len(own) > 1_200 and all(one.is_post for one in own)
+    told = {one.label: one.weight for one in found if one.text == f"{line} xed" and not one.talk}
+    assert told == pytest.approx({"negative": 216 / 244, "neutral": 27 / 244, "positive": 1 / 244})
+
+
+def test_what_is_lent_takes_part_in_the_confidence_alone() -> None:
+    found = examples("ar", None, everything=False)[:300]
+    alone = fit("ar", found, iterations=4)
+    wrong = [one._replace(label="neutral") for one in found if one.label != "neutral"]
+    lent = fit("ar", found, iterations=4, lent=[Lent(alone.model, wrong)])
+    assert (lent.model.weights == alone.model.weights).all() and (lent.model.bias == alone.model.bias).all()
+    assert lent.model.confidence.mean() < alone.model.confidence.mean() - 0.1
+    assert lent.report["held_out"] == alone.report["held_out"] + len(wrong)
+
+
 def test_what_is_not_cleared_is_marked() -> None:
     not_cleared = {source.name for source in SOURCES if not source.cleared}
     assert {"bounti", "laroseda", "fsmtsad", "nl_politics", "nl_bolcom", "airline2015"} <= not_cleared
@@ -106,7 +144,7 @@ def test_each_part_of_the_corpus_and_each_set_is_a_kind_of_talk() -> None:
     }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", (*LANGUAGES, *FURTHER))
 def test_the_version_changes_with_whatever_changes_an_answer(language: str) -> None:
     model = shipped(language)
     assert version_of(model) == model.version
@@ -120,5 +158,7 @@ def test_the_version_changes_with_whatever_changes_an_answer(language: str) -> N
 
 
 def test_each_shift_is_one_of_a_language_and_has_a_number_a_label() -> None:
-    assert set(SHIFTS) <= set(LANGUAGES) and all(len(shift) == len(LABELS) for shift in SHIFTS.values())
+    assert set(SHIFTS) <= {*LANGUAGES, *FURTHER} and all(
+        len(shift) == len(LABELS) for shift in SHIFTS.values()
+    )
     assert set(SCALED) <= set(LANGUAGES) and all(0 <= part <= 1 for part in SCALED.values())

@@ -99,7 +99,10 @@ def test_the_cards_have_the_rates_and_a_language_without_a_model_has_none() -> N
         rates = rates_of(language)
         assert rates is not None and rates.caught - rates.wrong > 0.4
         assert 0 < rates.believed < 1 and 0.1 < rates.half_width < 0.5
-    assert rates_of("de") is None
+    for language in ("de", "es", "fr", "pt"):
+        further = rates_of(language)
+        assert further is not None and 0.3 < further.caught - further.wrong < 0.7
+    assert rates_of("ar") is None and rates_of("pl") is None
     assert rates_in({"share_of_negatives": {}}) is None
     told = {"caught": 0.75, "wrong": 0.125, "believed": 0.5, "half_width": 0.3, "kinds": {}}
     assert rates_in({"share_of_negatives": told}) == (0.75, 0.125, 0.5, 0.3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import sys
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from processors.understand.deep import (
     shipped_deep,
 )
 from tocsin.core.errors import TocsinError
-from training.deep import Line, fit_head, save_teacher
+from training.data import is_held_out
+from training.deep import OF_MANY, Line, fit_head, lines_of_many, save_teacher
 
 
 def vector(text: str) -> list[float]:
@@ -64,7 +67,9 @@ def test_equal_vectors_give_an_equal_head_and_an_equal_teacher(tmp_path: Path) -
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(30, WIDTH))
     labels = ["negative", "neutral", "positive"] * 10
-    lines = [Line("xed", "nl", f"regel {n}", None) for n in range(29)] + [Line("red_ro", "ro", "rand", None)]
+    lines = [Line("xed", "nl", f"regel {n}", None) for n in range(29)] + [
+        Line("mabsa5", "nl", "regel 0", None)
+    ]
     for name in ("a", "b"):
         model = fit_head(vectors, labels, np.linspace(1, 2, 30))
         model.save(tmp_path / name)
@@ -72,6 +77,23 @@ def test_equal_vectors_give_an_equal_head_and_an_equal_teacher(tmp_path: Path) -
     for name in ("", "t"):
         assert (tmp_path / f"{name}a").read_bytes() == (tmp_path / f"{name}b").read_bytes()
     assert load_deep(tmp_path / "a").version == model.version
+
+
+def test_the_lines_of_many_languages_are_neither_long_nor_tiny_nor_held_out(tmp_path: Path) -> None:
+    texts = [f"una frase qualunque, numero {n}" for n in range(40)]
+    for name, _ in OF_MANY:
+        (tmp_path / name).mkdir()
+        rows = [
+            {"text": text, "label": None, "lang": "it"} for text in (*texts, texts[0], "ciao", "la " * 80)
+        ]
+        with gzip.open(tmp_path / name / "train.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(
+                json.dumps(row) + "\n" for row in (*rows, {"text": "Nederlands genoeg", "lang": "nl"})
+            )
+    found = lines_of_many(tmp_path)
+    learnt = {text for text in texts if not is_held_out(text)}
+    assert {one.text for one in found} == learnt and len(found) == len(OF_MANY) * len(learnt)
+    assert {one.language for one in found} == {"it"}
 
 
 @pytest.mark.slow("loads 70 MB where the extra is installed")

@@ -24,6 +24,8 @@ from processors.understand.linear import (
 )
 from processors.understand.sentiment import UNSCORED
 from tocsin.core.errors import TocsinError
+from tocsin.core.facets import NO_FACETS
+from tocsin.query.fold import fold
 
 FIRST_CLASS = ("en", "nl", "ro", "tr")
 
@@ -148,12 +150,66 @@ def test_a_stem_stands_for_what_begins_with_it_and_a_suffix_may_turn_it() -> Non
     assert lexicon.negates("degil") == "after" and lexicon.negates("iyi") == ""
 
 
-@pytest.mark.parametrize("language", ("nl", "ro", "tr"))
-def test_our_lexicons_know_words_of_praise_and_of_complaint(language: str) -> None:
-    known = {"nl": ("geweldig", "waardeloos"), "ro": ("excelent", "dezastru"), "tr": ("harika", "rezalet")}
-    good, bad = known[language]
+@pytest.mark.parametrize(
+    ("language", "good", "bad"),
+    (
+        ("ar", "ممتاز", "سيء"),
+        ("de", "großartig", "Abzocke"),
+        ("es", "excelente", "estafa"),
+        ("fr", "génial", "arnaque"),
+        ("it", "ottimo", "truffa"),
+        ("nl", "geweldig", "waardeloos"),
+        ("pt", "ótimo", "golpe"),
+        ("ro", "excelent", "dezastru"),
+        ("tr", "harika", "rezalet"),
+    ),
+)
+def test_our_lexicons_know_words_of_praise_and_of_complaint(language: str, good: str, bad: str) -> None:
+    good, bad = fold(good), fold(bad)
     assert lexicon_of(language).valence(good) > 1
     assert lexicon_of(language).valence(bad) < -1
+
+
+COMPLAINED_AND_PRAISED = {
+    "ar": (
+        "أسوأ خدمة عملاء، ما أحد يرد علي من أسبوع",
+        "شكرا لكم، خدمة ممتازة وسريعة",
+        "الحفل يبدأ الساعة 8 مساء",
+    ),
+    "de": (
+        "Seit drei Wochen kein Paket und niemand geht ans Telefon, unverschämt",
+        "Super nettes Personal, wir kommen gerne wieder",
+        "Das Konzert beginnt um 20 Uhr",
+    ),
+    "es": (
+        "Pésimo servicio, llevo dos semanas esperando y nadie contesta",
+        "Qué maravilla de hotel, gracias a todo el equipo",
+        "El concierto empieza a las 20 horas",
+    ),
+    "fr": (
+        "Service client nul, trois semaines sans réponse, j'en ai marre",
+        "Merci à toute l'équipe, accueil génial et très rapide",
+        "Le concert commence à 20 heures",
+    ),
+    "it": (
+        "Servizio pessimo, aspetto da tre settimane e nessuno risponde",
+        "Che meraviglia, grazie a tutto lo staff, gentilissimi",
+        "Il concerto inizia alle 20",
+    ),
+    "pt": (
+        "Péssimo atendimento, três semanas esperando e ninguém responde",
+        "Que maravilha, obrigado a toda a equipe, atendimento ótimo",
+        "O show começa às 20 horas",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", COMPLAINED_AND_PRAISED)
+def test_a_further_language_has_labels_a_confidence_and_no_facets(language: str) -> None:
+    read_of = LinearScorer(language).read(COMPLAINED_AND_PRAISED[language])
+    assert [sentiment.label for sentiment, _ in read_of] == ["negative", "positive", "neutral"]
+    assert all(sentiment.confidence > 0.33 for sentiment, _ in read_of)
+    assert {facets for _, facets in read_of} == {NO_FACETS}
 
 
 @pytest.mark.parametrize("language", ("en", "nl", "ro", "tr"))

@@ -54,13 +54,13 @@ def test_an_english_complaint_is_understood() -> None:
 def test_where_no_model_speaks_the_language_the_mention_is_unscored() -> None:
     found = Understander(default_scorers()).understand(
         [
-            _mention("Das Paket kam nicht an, eine Frechheit ist das"),
+            _mention("Paczka nie dotarła, to jest bezczelność i skandal"),
             _mention("😀😀😀 https://example.com"),
             _mention("I love it", lang="pl"),
         ]
     )
     assert [(u.lang, u.label, u.score_e4, u.confidence_e4, u.model) for u in found] == [
-        ("de", "unscored", 0, 0, None),
+        ("pl", "unscored", 0, 0, None),
         (None, "unscored", 0, 0, None),
         ("pl", "unscored", 0, 0, None),
     ]
