@@ -23,6 +23,7 @@ from tocsin.core.errors import StreamUnavailable
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import save
+from tocsin.intake.handover import HandOver
 from tocsin.settings import Settings, StreamSettings
 from tocsin.store import offsets
 from tocsin.store import schema as s
@@ -45,10 +46,10 @@ class Line:
         settings = Settings.model_validate({"data": folder})
         self.processor = StreamProcessor(self.store, self.stream, settings, SimulatedClock(NOW))
 
-    def opened(self) -> KafkaStream:
+    def opened(self, partitions: int = 2) -> KafkaStream:
         """The stream as a process finds it that starts now: the topic is made where it is not there."""
         settings = StreamSettings(topic_prefix=self._prefix)
-        return KafkaStream(self._kafka.url, settings, topics={MENTIONS: 1})
+        return KafkaStream(self._kafka.url, settings, topics={MENTIONS: partitions})
 
     def append(self, *ids: str) -> None:
         for id in ids:
@@ -66,8 +67,8 @@ class Line:
         (found,) = admin.describe_topics([name])
         return bool(found["error_code"] == UnknownTopicOrPartitionError.errno)
 
-    def make_it_anew(self) -> None:
-        anew = self.opened()
+    def make_it_anew(self, partitions: int = 2) -> None:
+        anew = self.opened(partitions)
         anew.ping()
         anew.close()
 
@@ -154,3 +155,16 @@ def test_what_was_known_to_be_unread_in_the_deleted_topic_is_a_gap(line: Line) -
     assert line.gaps() == [(2, 5)]
     # What the old topic is known to hold counts no more.
     assert line.processor.lag() == 0
+
+
+def test_what_is_handed_over_goes_to_the_partitions_that_the_new_topic_has(line: Line) -> None:
+    """Sources and pushes wrote to those of the old one, and were refused until they were started again."""
+    hand = HandOver(line.stream, partitions=2, max_mentions=1, clock=SimulatedClock(NOW))
+    ids = [str(number) for number in range(12)]
+    hand.hand_over([Mention("shop", id, f"kvikkado {id}", NOW) for id in ids[:6]])
+    line.stores(*ids[:6])
+    line.delete_the_topic()
+    line.make_it_anew(partitions=1)
+    line.stream.topics.look_anew()
+    hand.hand_over([Mention("shop", id, f"kvikkado {id}", NOW) for id in ids[6:]])
+    line.stores(*ids)

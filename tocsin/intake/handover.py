@@ -31,7 +31,7 @@ class HandOver:
         self._stream = stream
         self._wanted = partitions
         # The topic is made at the first hand-over, not before.
-        self._partitions: int | None = None
+        self._made = False
         self._max_mentions = max_mentions
         self._clock = clock
 
@@ -53,9 +53,11 @@ class HandOver:
         """
         if not mentions:
             return
-        if self._partitions is None:
-            self._partitions = self._stream.ensure_topic(MENTIONS, self._wanted)
-        records = records_of(mentions, self._partitions, self._max_mentions)
+        if not self._made:
+            self._stream.ensure_topic(MENTIONS, self._wanted)
+            self._made = True
+        # Asked each time: a topic that was made anew may have fewer.
+        records = records_of(mentions, self._stream.partitions(MENTIONS), self._max_mentions)
         self._stream.append(MENTIONS, records, now or self._clock.now())
 
 
