@@ -1,7 +1,7 @@
-"""Processes of `tocsin` for tests: copies of one Python that has read the code already.
+"""Processes of `tocsin` for tests: copies of one Python that has read the code and the models already.
 
-A start of `python -m tocsin` spends a second or two of processor time on reading code. So one process for each test run, the
-stock, reads it once, for all workers, and each start is a copy of the stock: a process of its own, with its own number, memory,
+A start of `python -m tocsin` spends a second or two of processor time on reading them. So one process for each test run, the
+stock, reads them once, for all workers, and each start is a copy of the stock: a process of its own, with its own number, memory,
 open files, environment, signals and exit status. It differs from a new one in the reading, in the order of a set of texts, which
 all copies share, and in the last step of its end. That is why `make chaos` starts new ones, as do the tests of the installed
 wheel and of the single container.
@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, Protocol
@@ -34,6 +35,13 @@ from tests.contracts.examples import WIDE
 
 READ: Final = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 """The packages whose modules the stock reads."""
+SPOKEN: Final = (
+    "It is down again, and nobody answers the phone today",
+    "De trein is weer te laat, en niemand zegt waarom",
+    "Bugün hizmet yine çok kötü ve kimse yardım etmiyor",
+    "Astăzi serviciul este foarte prost și nimeni nu răspunde",
+)
+"""A post in each language whose models the stock reads."""
 LONGEST: Final = 1 << 20
 """The longest message to the stock in bytes: the arguments and the environment of a start."""
 
@@ -230,13 +238,24 @@ def _become(
 
 
 def _read() -> None:
-    """Import the whole product, as far as its libraries are there."""
+    """Import the whole product, as far as its libraries are there, and read its models."""
     for name in READ:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
             if not module.name.endswith("__main__") and ".migrations" not in module.name:
                 with suppress(ImportError):
                     importlib.import_module(module.name)
+    _read_models()
+
+
+def _read_models() -> None:
+    """Understand a post in each language that has models. Each process that understands posts would read them anew."""
+    from processors.understand import Understander, default_scorers
+    from tocsin.core.mention import Mention
+
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    posts = [Mention(source="stock", id=text, text=text, created_at=at) for text in SPOKEN]
+    Understander(default_scorers()).understand(posts)
 
 
 _STOCK = _Stock()
