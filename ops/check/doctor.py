@@ -119,6 +119,9 @@ def _damage(runtime: Runtime) -> Iterator[Observation]:
 def _disk(settings: Settings) -> Iterator[Observation]:
     if settings.store.url != "sqlite" and settings.stream.url != "sqlite":
         return
+    # With the store on a server, nothing has been written here before the first start.
+    if not settings.data.is_dir():
+        return
     # The page says what stops the work. Before it comes to that, the doctor has a note.
     trouble, soon = disk_trouble(settings), disk_trouble(settings, LEAST_DISK)
     if said := trouble or soon:

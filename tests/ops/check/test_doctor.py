@@ -35,6 +35,13 @@ def test_the_server_and_its_role_are_looked_at_and_no_password_is_shown(
     assert str(make_url(url).password) not in said
 
 
+def test_a_data_folder_that_is_not_there_yet_hides_nothing(postgres: Postgres, tmp_path: Path) -> None:
+    """With the store on a server it is made at the first start. The doctor ended with a traceback."""
+    seen = [one.text for one in observations(None, tmp_path / "later", postgres.database(), "sqlite")]
+    assert any("stream sqlite" in text for text in seen)
+    assert any("no monitor" in text for text in seen)
+
+
 def test_a_superuser_is_too_much(postgres: Postgres, tmp_path: Path) -> None:
     postgres.database()
     with postgres.admin() as conn:
