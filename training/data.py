@@ -118,14 +118,13 @@ def is_held_out(text: str) -> bool:
 
 
 @cache
-def told_by_teachers() -> dict[int, tuple[float, ...]]:
-    """What the teachers said, by the key of a line: the share of each label."""
+def told_by_teacher(path: Path, power: int) -> dict[int, tuple[float, ...]]:
+    """What a teacher said, by the key of a line: the share of each label, raised to a power."""
+    _, arrays = read_arrays(path)
     found: dict[int, tuple[float, ...]] = {}
-    for path, power in ((TEACHER, 1), (TEACHER_OF_MANY, SHARPENED)):
-        _, arrays = read_arrays(path)
-        for key, shares in zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True):
-            raised = [(share / 10_000) ** power for share in shares]
-            found[key] = tuple(raised) if power == 1 else tuple(one / sum(raised) for one in raised)
+    for key, shares in zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True):
+        raised = [(share / 10_000) ** power for share in shares]
+        found[key] = tuple(raised) if power == 1 else tuple(one / sum(raised) for one in raised)
     return found
 
 
@@ -161,7 +160,7 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
             ]
             found += rows
             if source.name in TAUGHT.get(language, ()):
-                found += taught(one.text for one in rows)
+                found += taught(language, (one.text for one in rows))
     return found
 
 
@@ -179,11 +178,11 @@ def _talk(name: str, text: str) -> str:
     return f"{name}, to an account" if text.startswith("@") else name
 
 
-def taught(texts: Iterable[str]) -> list[Example]:
-    """What the teacher said of these texts: one example for each label, weighted by its share. It was not asked about every
-    text.
+def taught(language: str, texts: Iterable[str]) -> list[Example]:
+    """What the teacher of a language said of these texts: one example for each label, weighted by its share. It was not asked
+    about every text.
     """
-    shares = told_by_teachers()
+    shares = told_by_teacher(*((TEACHER_OF_MANY, SHARPENED) if language in TAUGHT_ALONE else (TEACHER, 1)))
     return [
         Example(text, label, TAUGHT_WEIGHT * share, is_post=False)
         for text in dict.fromkeys(texts)

@@ -3,8 +3,9 @@
 A text becomes counts of features, each a number below `BUCKETS`. A token brings its word, the parts of it (three to five letters,
 so that inflected and misspelt forms share something), and the step of its valence in the lexicon of the language. A negator marks
 the tokens after it, at most `NEGATED_WORDS` of them in the same clause: each brings its word as negated, and its valence too.
-Some negators stand behind ("iyi değil") and mark the tokens before them. Two neighbours bring a pair. A whole text brings the
-step of its summed valence and the step of its length. Diacritics and case make no difference, apart from words in capitals.
+Some negators stand behind ("iyi değil") and mark the tokens before them, and some mark both sides. Two neighbours bring a pair.
+A whole text brings the step of its summed valence and the step of its length. Diacritics and case make no difference, apart from
+words in capitals.
 
 Links and handles bring nothing but their presence. A hashtag brings itself and the words in it. Texts end at `MAX_CHARS`
 characters and `MAX_TOKENS` tokens, so that no post costs more than another dozen.
@@ -53,7 +54,7 @@ _LONGEST_KEPT: Final = 40
 _MOST_KEPT: Final = 1 << 15
 """The most tokens that are remembered, and the most pieces of texts: some 50 MB at the very most."""
 
-_PLAIN, _END, _NEGATOR, _NEGATOR_BEHIND = 0, 1, 2, 3
+_PLAIN, _END, _NEGATOR, _NEGATOR_BEHIND, _NEGATOR_BOTH = 0, 1, 2, 3, 4
 
 
 def bucket(name: str) -> int:
@@ -68,7 +69,12 @@ def pair_buckets(first: Ints, second: Ints) -> Ints:
     return mixed & (BUCKETS - 1)
 
 
-_KIND_OF: Final[dict[Negation, int]] = {"": _PLAIN, "after": _NEGATOR, "before": _NEGATOR_BEHIND}
+_KIND_OF: Final[dict[Negation, int]] = {
+    "": _PLAIN,
+    "after": _NEGATOR,
+    "before": _NEGATOR_BEHIND,
+    "both": _NEGATOR_BOTH,
+}
 
 
 def part_buckets(words: Sequence[str]) -> tuple[Ints, Ints]:
@@ -254,8 +260,9 @@ def _opened(found: re.Match[str]) -> str:
 def are_negated(kinds: Ints) -> npt.NDArray[np.bool_]:
     """By token, whether a negator that may reach it stands in the same clause and at most `NEGATED_WORDS` tokens away."""
     ends = kinds == _END
-    behind = _after(kinds[::-1] == _NEGATOR_BEHIND, ends[::-1])[::-1]
-    return _after(kinds == _NEGATOR, ends) | behind
+    both = kinds == _NEGATOR_BOTH
+    behind = _after(((kinds == _NEGATOR_BEHIND) | both)[::-1], ends[::-1])[::-1]
+    return _after((kinds == _NEGATOR) | both, ends) | behind
 
 
 def _after(negators: npt.NDArray[np.bool_], ends: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,8 @@ file of its own, and all have that of the emoji. A line has `kind`, `form` and `
 `*` is the beginning of a word. Forms are folded as texts are, so diacritics make no difference. The kinds:
 
 - `valence`: a word and how good it is, -5 to 5;
-- `negate`, `negate_behind`: a word that turns what comes after it around, or what came before it (Turkish "değil");
+- `negate`, `negate_behind`, `negate_both`: a word that turns around what comes after it, what came before it (Turkish "değil"),
+  or both (German "nicht": "nicht gut", "gefällt mir nicht");
 - `negate_suffix`: a regular expression for endings that turn their own word around;
 - `boost`, `contrast`, and valences of several words: kept for readers of the file. The models learn them from pairs of words.
 """
@@ -13,18 +14,20 @@ file of its own, and all have that of the emoji. A line has `kind`, `form` and `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from tocsin.query.fold import fold
 
 FOLDER = Path(__file__).with_name("lexicons")
 _SHORTEST_STEM = 3
 
-Negation = Literal["", "after", "before"]
-"""What a word turns around: nothing, what comes after it, or what came before it."""
+Negation = Literal["", "after", "before", "both"]
+"""What a word turns around: nothing, what comes after it, what came before it, or both."""
+_NEGATIONS: Final[dict[str, Negation]] = {"negate": "after", "negate_behind": "before", "negate_both": "both"}
+"""What a word turns around, by the kind of its line."""
 
 
 class Lexicon:
@@ -34,14 +37,12 @@ class Lexicon:
         self,
         words: dict[str, float] | None = None,
         stems: dict[str, float] | None = None,
-        negators: Iterable[str] = (),
-        behind: Iterable[str] = (),
+        negators: Mapping[str, Negation] | None = None,
         negating: Iterable[str] = (),
     ) -> None:
         self._words = words or {}
         self._stems = stems or {}
-        self._negation: dict[str, Negation] = dict.fromkeys(negators, "after")
-        self._negation |= dict.fromkeys(behind, "before")
+        self._negation = negators or {}
         self._negating = [re.compile(one) for one in negating]
         # Most words begin like no stem, so one look-up is all they cost.
         self._stems_from: dict[str, list[str]] = {}
@@ -84,8 +85,7 @@ def read(written: str) -> Lexicon:
     """The lexicon in a file's text."""
     words: dict[str, float] = {}
     stems: dict[str, float] = {}
-    negators: list[str] = []
-    behind: list[str] = []
+    negators: dict[str, Negation] = {}
     negating: list[str] = []
     for line in written.splitlines():
         if not line or line.startswith("#"):
@@ -93,8 +93,8 @@ def read(written: str) -> Lexicon:
         kind, form, value = line.split("\t")
         if kind == "valence" and " " not in form:
             (stems if form.endswith("*") else words)[fold(form.rstrip("*"))] = float(value)
-        elif kind in ("negate", "negate_behind"):
-            (negators if kind == "negate" else behind).append(fold(form))
+        elif kind in _NEGATIONS:
+            negators[fold(form)] = _NEGATIONS[kind]
         elif kind == "negate_suffix":
             negating.append(form)
-    return Lexicon(words, stems, negators, behind, negating)
+    return Lexicon(words, stems, negators, negating)

@@ -81,7 +81,7 @@ def test_a_hashtag_brings_itself_and_its_words() -> None:
 
 
 def test_a_negator_reaches_to_the_end_of_the_clause_and_no_further_than_four_words() -> None:
-    lexicon = Lexicon(negators=["not"])
+    lexicon = Lexicon(negators={"not": "after"})
     near = [negated for _, negated in kinds("not a very good day at all", lexicon)]
     assert near == [False, False, True, True, True, True, False, False]
     cut = [negated for _, negated in kinds("not bad, really good", lexicon)]
@@ -89,7 +89,7 @@ def test_a_negator_reaches_to_the_end_of_the_clause_and_no_further_than_four_wor
 
 
 def test_a_negator_behind_reaches_back_to_the_beginning_of_the_clause() -> None:
-    lexicon = Lexicon(behind=["degil"])
+    lexicon = Lexicon(negators={"degil": "before"})
     back = [negated for _, negated in kinds("kargo geldi, hic iyi degil yani", lexicon)]
     assert back == [False, False, False, False, True, True, False, False]
 
@@ -137,6 +137,13 @@ def test_more_words_than_are_remembered_change_no_score(monkeypatch: pytest.Monk
     for number in range(0, 600, 20):
         scorer.score([" ".join(f"woord{letter}{number}" for letter in "abcdefghij")])
     assert scorer.score(["wat een drama bij de klantenservice"]) == before
+
+
+def test_a_word_may_turn_both_sides_of_its_clause_around() -> None:
+    lexicon = read("negate_both\tnicht\t1\n")
+    assert lexicon.negates("nicht") == "both"
+    marked = [negated for _, negated in kinds("Sehr schön, das gefällt mir nicht so gut. Danke", lexicon)]
+    assert marked == [False, False, False, False, True, True, True, False, True, True, False, False]
 
 
 def test_a_stem_stands_for_what_begins_with_it_and_a_suffix_may_turn_it() -> None:
@@ -210,6 +217,22 @@ def test_a_further_language_has_labels_a_confidence_and_no_facets(language: str)
     assert [sentiment.label for sentiment, _ in read_of] == ["negative", "positive", "neutral"]
     assert all(sentiment.confidence > 0.33 for sentiment, _ in read_of)
     assert {facets for _, facets in read_of} == {NO_FACETS}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    (
+        ("ar", "ما عجبني"),
+        ("de", "Die App funktioniert nicht"),
+        ("de", "Das gefällt mir nicht"),
+        ("es", "no me gusta nada"),
+        ("fr", "J'aime pas du tout cette appli"),
+        ("it", "non mi piace per niente"),
+        ("pt", "não gostei"),
+    ),
+)
+def test_a_negated_good_word_is_bad_before_and_behind_its_negator(language: str, text: str) -> None:
+    assert LinearScorer(language).score([text])[0].label == "negative"
 
 
 @pytest.mark.parametrize("language", ("en", "nl", "ro", "tr"))
