@@ -122,9 +122,9 @@ def test_a_further_language_learns_our_posts_and_the_sharpened_shares_of_the_tea
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_what_is_lent_takes_part_in_the_confidence_alone() -> None:
     found = examples("ar", None, everything=False)[:300]
-    alone = fit("ar", found, iterations=4)
+    alone = fit("ar", found, iterations=1)
     wrong = [one._replace(label="neutral") for one in found if one.label != "neutral"]
-    lent = fit("ar", found, iterations=4, lent=[Lent(alone.model, wrong)])
+    lent = fit("ar", found, iterations=1, lent=[Lent(alone.model, wrong)])
     assert (lent.model.weights == alone.model.weights).all() and (lent.model.bias == alone.model.bias).all()
     assert lent.model.confidence.mean() < alone.model.confidence.mean() - 0.1
     assert lent.report["held_out"] == alone.report["held_out"] + len(wrong)

@@ -9,6 +9,7 @@ import gzip
 import json
 import math
 import random
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ TEXTS = ("the app is good", "A a is bad", "it is so so so", "bbb a 😀 good")
 
 @pytest.mark.slow("compiles the encoder")
 def test_texts_have_the_vectors_and_the_tokens_of_the_engine(tmp_path: Path) -> None:
+    import jax
+
     from training.pieces import Pieces
     from training.tune import _frozen, _movable, encoded
 
@@ -38,30 +41,46 @@ def test_texts_have_the_vectors_and_the_tokens_of_the_engine(tmp_path: Path) -> 
     tokens = [pieces(text) for text in TEXTS]
     there = np.array([[n < len(one) for n in range(16)] for one in tokens])
     padded = np.array([one + [0] * (16 - len(one)) for one in tokens])
-    vectors = encoded(image.shape.heads, _movable(image), _frozen(image), words[padded], there)
+    at_once = jax.jit(encoded, static_argnums=0)
+    vectors = at_once(image.shape.heads, _movable(image), _frozen(image), words[padded], there)
     for text, vector in zip(TEXTS, np.asarray(vectors), strict=True):
         assert vector @ engine.query(text) > 0.999
 
 
-@pytest.mark.slow("compiles the encoder and its slope")
-def test_it_learns_and_equal_rows_give_an_equal_model() -> None:
+ROWS = [
+    (f"the app is {word}{' so' * n}", label, n % 2 == 0)
+    for n in range(9)
+    for word, label in (("good", 2), ("bad", 0))
+]
+
+
+def _tuned(epochs: float, begun: DeepModel | None = None) -> tuple[DeepModel, float]:
+    """A model of `ROWS`, and the loss at its end."""
     from training.pieces import Pieces
     from training.tune import Row, tune
 
     image = Image(tiny_encoder())
     pieces = Pieces(image)
-    texts = [
-        (f"the app is {word}{' so' * n}", label)
-        for n in range(9)
-        for word, label in (("good", 2), ("bad", 0))
-    ]
-    rows = [Row(pieces(text), label, 1.0, n % 2 == 0) for n, (text, label) in enumerate(texts)]
+    rows = [Row(pieces(text), label, 1.0, of_two) for text, label, of_two in ROWS]
     said: list[str] = []
-    model, again = (tune(image, rows, epochs=60, say=said.append) for _ in range(2))
+    model = tune(image, rows, epochs=epochs, begun=begun, say=said.append)
+    assert f"step {epochs} of {epochs}," in said[-1]
+    return model, float(said[-1].split()[5].rstrip(","))
+
+
+@cache
+def _learnt() -> tuple[DeepModel, float]:
+    """The model of two tests: to compile a step takes seconds."""
+    return _tuned(60)
+
+
+@pytest.mark.slow("compiles the encoder and its slope")
+def test_it_learns_and_equal_rows_give_an_equal_model() -> None:
+    image = Image(tiny_encoder())
+    (model, loss), (again, _) = _learnt(), _tuned(60)
     assert model.version == again.version
-    assert "step 60 of 60" in said[-1]
     # A guess between two labels would come to log 2.
-    assert float(said[-1].split()[5].rstrip(",")) < math.log(2)
+    assert loss < math.log(2)
     changed = Image(image.moved(model.moved))
     assert (changed.blocks("l0.q.w")[1] == image.blocks("l0.q.w")[1]).all()
     assert (changed.blocks("l0.q.w")[0] != image.blocks("l0.q.w")[0]).any()
@@ -115,16 +134,9 @@ def test_rows_are_those_of_the_lowest_hash_as_often_as_a_round_has_them(tmp_path
 
 @pytest.mark.slow("loads jax")
 def test_a_second_tuning_begins_where_the_first_one_ended() -> None:
-    from training.pieces import Pieces
-    from training.tune import Row, tune
-
-    image = Image(tiny_encoder())
-    rows = [Row(Pieces(image)(text), 2 * (n % 2), 1.0, False) for n, text in enumerate(TEXTS)]
-    said: list[str] = []
-    first = tune(image, rows, epochs=80, say=said.append)
-    tune(image, rows, epochs=1, begun=first, say=said.append)
-    tune(image, rows, epochs=1, say=said.append)
-    begun, anew = (float(line.split()[5].rstrip(",")) for line in said[-2:])
+    first, _ = _learnt()
+    _, begun = _tuned(1, begun=first)
+    _, anew = _tuned(1)
     assert begun < anew
 
 
