@@ -10,6 +10,15 @@ from api.pages.formatting import UNKNOWN, Formatter
 
 LONGEST: Final = 600
 NAMES_OF_LANGUAGES: Final = {"en": "English", "nl": "Nederlands", "ro": "Română", "tr": "Türkçe"}
+NAMES_OF_SPOKEN: Final = NAMES_OF_LANGUAGES | {
+    "ar": "العربية",
+    "de": "Deutsch",
+    "es": "Español",
+    "fr": "Français",
+    "it": "Italiano",
+    "pt": "Português",
+}
+"""The languages that mentions are in, by themselves: those of the page, and others that have a model."""
 SCHEDULE: Final = "schedule"
 HOLDS_FOR_ALL: Final = "monitor"
 """The field whose emptiness means something: a silence of no monitor is one of all monitors."""

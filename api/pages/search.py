@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
 from api.pages.card import collapsed, post_of
+from api.pages.field_values import NAMES_OF_SPOKEN
 from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
@@ -18,6 +19,7 @@ from processors.corrections.correct import PERSON, LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
 from processors.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from processors.own_accounts import written_by_the_brand
+from processors.understand import default_scorers
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.facets import FACETS
@@ -31,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 AT_ONCE: Final = 30
 # What the queries of monitors know and a search does not.
 OPERATORS: Final = re.compile(r"\b(?:AND|OR|NOT|lang:|source:|author:|followers>|near/\d+)")
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 # The monitors in the list to choose from.
 MONITORS: Final = 1000
 
@@ -38,13 +41,14 @@ MONITORS: Final = 1000
 @router.get("/mentions")
 def mention_list(request: Request) -> Response:
     """A page of the mentions that say all that is asked for, the newest first. A monitor is named by its id or its name; one that
-    does not exist is said. A tone or a facet that is not known is ignored.
+    does not exist is said. A tone or a facet that is not known, and what is no code of a language, is ignored.
     """
     asked = request.query_params
     typed = asked.get("q", "").strip()
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
+    lang = asked.get("lang") if LANGUAGE.fullmatch(asked.get("lang", "")) else None
     by = PERSON if asked.get("by") == PERSON and asked.get("monitor") else None
     # The field of the form that is at fault.
     fault, faulty = "", ""
@@ -57,7 +61,12 @@ def mention_list(request: Request) -> Response:
         try:
             monitor = find(conn, Monitor, asked["monitor"]).id if asked.get("monitor") else None
             criteria = MentionFilter(
-                monitor, label=label, facets=facets, phrases=parse_search(typed) if typed else (), by=by
+                monitor,
+                label=label,
+                lang=lang,
+                facets=facets,
+                phrases=parse_search(typed) if typed else (),
+                by=by,
             )
             rows = search_mentions(
                 conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
@@ -70,7 +79,15 @@ def mention_list(request: Request) -> Response:
         except (NotFound, WrongInput) as error:
             fault, faulty = ctx.fmt.language.say(error.said), "m" if isinstance(error, NotFound) else "q"
     facet = ":".join(facets[0]) if facets else None
-    kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "by": by, "cursor": more}
+    kept = {
+        "q": typed,
+        "monitor": monitor,
+        "label": label,
+        "lang": lang,
+        "facet": facet,
+        "by": by,
+        "cursor": more,
+    }
     return render(
         ctx,
         "mentions.html",
@@ -94,10 +111,19 @@ def mention_list(request: Request) -> Response:
         monitors=monitors.items(),
         label=label,
         labels=LABELS,
+        chosen=lang,
+        spoken=_spoken(lang),
         facet=facet,
         facets=FACETS,
         by=by,
     )
+
+
+def _spoken(chosen: str | None) -> list[tuple[str, str]]:
+    """The languages to choose from, each with its name: those that have a scorer, and the one that was asked for."""
+    spoken = {code for scorer in default_scorers() for code in scorer.languages}
+    named = [(code, NAMES_OF_SPOKEN.get(code, code)) for code in spoken | ({chosen} if chosen else set())]
+    return sorted(named, key=lambda one: one[1].casefold())
 
 
 def _told(row: Row[Any]) -> TopMention:

@@ -84,6 +84,23 @@ def test_mentions_are_found_by_what_they_say_beside_words(talk: World) -> None:
     assert page.count('<li class="post') == 1 and "blurred" in page
 
 
+def test_the_page_shows_the_mentions_of_one_language_and_keeps_it_for_older_ones(talk: World) -> None:
+    _, page = on_the_page(talk, lang="ro")
+    assert page.count('<li class="post') == 1 and "Lumo lampa nu mai merge" in page
+    assert '<option value="ro" lang="ro" selected>Română</option>' in page
+    names = re.findall(r'<option value="(\w+)" lang="\w+"', page)
+    assert {"ar", "de", "en", "es", "fr", "it", "nl", "pt", "ro", "tr"} == set(names)
+    _, none = on_the_page(talk, lang="pl")
+    assert "No mention matches." in none and '<option value="pl" lang="pl" selected>pl</option>' in none
+    for wrong in ("", "all of them", "<b>", "ROMANIAN"):
+        _, page = on_the_page(talk, lang=wrong)
+        assert page.count('<li class="post') == 4
+    for n in range(40):
+        talk.store_mention(f"n{n}", "Weer een lamp van Lumo", talk.now - n * MINUTE, lang="nl")
+    _, page = on_the_page(talk, lang="nl")
+    assert re.search(r'rel="next" href="/mentions\?[^"]*lang=nl', page)
+
+
 def test_the_words_that_counted_are_told_and_marked_in_the_text(talk: World) -> None:
     text = "Lumo is the worst lamp ever, <b>terrible</b>"
     talk.store_mention("why", text, talk.now - MINUTE, "negative", model=LinearScorer("en").model)
