@@ -67,7 +67,7 @@ quick: WORKERS = 3
 quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, a minute on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) -m unit --ignore=tests/browser --ignore=tests/chaos $(TEST_ARGS)
 
-test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=8: on four; TEST_ARGS="tests/api -x")
+test: $(STAMPS)/dev  ## the whole test suite, six to nine minutes on two cores (WORKERS=8: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 chaos: $(STAMPS)/dev  ## the long chaos runs on real engines and wide random walks, some forty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
