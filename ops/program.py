@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 
 import typer
 
+from ops.output import NO_ROOM, stdout_to_nowhere
 from ops.plugins import load_plugins
 from tocsin.core.errors import TocsinError
 from tocsin.version import __version__
@@ -49,8 +49,6 @@ COMMANDS = (
 )
 
 
-# The disk, the quota or the file under the output takes no more.
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Of a value that does not fit, so many characters are shown.
 _SHOWN = 40
 
@@ -61,34 +59,34 @@ def main() -> None:
     Exits with 0 for done, 1 for a problem that the work found, 2 for wrong use or input, 130 on Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    status = 0
     try:
         try:
-            _run()
-        finally:
-            # Here the end of the output can still be refused in words.
-            print(end="", flush=True)  # noqa: T201  # nothing but what was printed before
+            status = _run()
+        except KeyboardInterrupt:
+            status = 130
+        # Here the end of the output can still be refused in words. Where nothing was printed, nothing is written.
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
     except OSError as error:
-        _end_of_output(error)
+        ended = _end_of_output(error)
+        status = status or ended
+        stdout_to_nowhere()
+    if status:
+        sys.exit(status)
 
 
-def _end_of_output(error: OSError) -> None:
-    """End where the output cannot be written. Raises an error that is of something else."""
+def _end_of_output(error: OSError) -> int:
+    """Say that the output cannot be written, and return the status. Raises an error that is of something else."""
+    # The reader has closed the pipe.
     if isinstance(error, BrokenPipeError):
-        # The reader has closed the pipe.
-        _stdout_to_nowhere()
-        sys.exit(0)
+        return 0
     if error.errno not in NO_ROOM or error.filename is not None:
         raise error
     _say(f"the output cannot be written: {error.strerror}; make room; what was written is not whole")
-    _stdout_to_nowhere()
-    sys.exit(1)
-
-
-def _stdout_to_nowhere() -> None:
-    """Python would complain when it flushes at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -113,32 +111,34 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
     return app
 
 
-def _run() -> None:
+def _run() -> int:
+    """Run the command and return its status. Why a command ended with an error is said here."""
     app = build_app(sys.argv[1:])
     for wrong in load_plugins():
         _say(wrong)
     try:
         status = app(prog_name="tocsin", standalone_mode=False)
         # Typer returns the status of an Exit.
-        if isinstance(status, int) and status:
-            sys.exit(status)
+        return status if isinstance(status, int) else 0
     except SystemExit as ended:
         # Click makes a closed pipe an exit with 1.
         if isinstance(ended.__context__, BrokenPipeError):
             raise ended.__context__ from None
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
         raise
     except TocsinError as error:
         _say(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except typer.Abort:
-        sys.exit(130)
+        return 130
     except typer.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
     except _usage_error() as error:
         context = getattr(error, "ctx", None)
         where = f" (see {context.command_path} --help)" if context else ""
         _say(f"{_wrong_use(error)}{where}")
-        sys.exit(2)
+        return 2
 
 
 def _wrong_use(error: Any) -> str:
@@ -151,7 +151,7 @@ def _wrong_use(error: Any) -> str:
     from tocsin.core.faults import fault_of
 
     if not isinstance(error.__cause__, ValidationError) or getattr(error, "param", None) is None:
-        return str(error.format_message())
+        return str(error.format_message()) or "a command is missing"
     first = error.__cause__.errors()[0]
     called = max([*error.param.opts, *error.param.secondary_opts], key=len)
     return f"{called} {str(first['input'])[:_SHOWN]!r}: {fault_of(first)}"

@@ -35,8 +35,9 @@ def signin(
     store: StoreUrl = None,
 ) -> None:
     """Print a new sign-in link. It works once, within 15 minutes. Where no person is defined yet, this makes an admin."""
+    from ops.output import show_once
     from ops.runtime import open_runtime
-    from tocsin.access.links import make_signin_link, page_address, signin_path
+    from tocsin.access.links import end_signin_link, make_signin_link, page_address, signin_path
     from tocsin.access.signin import person_to_sign_in
     from tocsin.store.meta import replayed_until
 
@@ -46,10 +47,18 @@ def signin(
             one = person_to_sign_in(conn, person, now)
             # The page of a replay goes by its clock, which may be hours ahead of the last recorded mention.
             token = make_signin_link(conn, one.id, max(now, replayed_until(conn) or now))
-        typer.echo(
-            f"sign-in link for {one.name} ({one.value.role.value}), works once within 15 minutes:", err=True
+
+        def take_back() -> None:
+            with runtime.store.write() as conn:
+                end_signin_link(conn, token)
+
+        show_once(
+            "sign-in link",
+            page_address(runtime.settings) + signin_path(token),
+            take_back,
+            otherwise="it ends by itself within 15 minutes",
+            above=[f"sign-in link for {one.name} ({one.value.role.value}), works once within 15 minutes:"],
         )
-        print(page_address(runtime.settings) + signin_path(token))
 
 
 def key_create(
@@ -67,8 +76,10 @@ def key_create(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Make an API key and print it. It cannot be shown again."""
+    """Make an API key and print it. It cannot be shown again. A key that cannot be printed is revoked."""
+    from api.auth.endings import revoke
     from api.auth.keys import addresses_of, create_key
+    from ops.output import show_once
     from ops.runtime import open_runtime
     from tocsin.access.links import page_address
     from tocsin.access.signin import role_named
@@ -83,11 +94,20 @@ def key_create(
             audit.append(
                 conn, at=now, actor=ACTOR, role="admin", action="key.made", object=key_id, detail=detail
             )
+
+        def take_back() -> None:
+            with runtime.store.write() as conn:
+                revoke(conn, key_id, runtime.clock.now(), ACTOR, "admin")
+
         base = page_address(runtime.settings)
-    typer.echo(f"key {name} ({checked.value}); it is shown this once:", err=True)
-    for path in addresses_of(token, sorted(set(scope))):
-        typer.echo(f"read it at {base}{path}", err=True)
-    print(token)
+        places = [f"read it at {base}{path}" for path in addresses_of(token, sorted(set(scope)))]
+        show_once(
+            "key",
+            token,
+            take_back,
+            otherwise=f"end it with: tocsin key revoke {key_id}",
+            above=[f"key {name} ({checked.value}); it is shown this once:", *places],
+        )
 
 
 def key_list(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:

@@ -22,12 +22,13 @@ def doctor(
 ) -> None:
     """Say in plain words what works and what does not. Exit 1 if something needs a person."""
     from ops.check.doctor import observations
+    from ops.output import tell
 
     bad = False
     for one in observations(config, data, store, stream):
-        typer.echo(f"{one.mark}  {one.text}")
+        tell(f"{one.mark}  {one.text}")
         if one.advice:
-            typer.echo(f"      {one.advice}")
+            tell(f"      {one.advice}")
         bad = bad or one.needs_a_person
     if bad:
         raise typer.Exit(1)

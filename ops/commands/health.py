@@ -24,11 +24,12 @@ def health(
 ) -> None:
     """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; tocsin doctor tells more."""
     from ops.check.probe import check_roles
+    from ops.output import tell
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
         reports = list(check_roles(conn, runtime.settings.api, roles, runtime.clock.now()))
     for one in reports:
-        typer.echo(f"{'ok  ' if one.well else 'BAD '}  {one.text}")
+        tell(f"{'ok  ' if one.well else 'BAD '}  {one.text}")
     if not all(one.well for one in reports):
         raise typer.Exit(1)

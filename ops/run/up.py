@@ -6,19 +6,21 @@ import contextlib
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from api.auth.sessions import ever_signed_in
 from api.listening import listen
+from ops.output import NotShown, show, show_once
 from ops.run.children import way_to_start
 from ops.run.locks import hold_folder
 from ops.run.process import RunOptions
 from ops.run.roles import claim_live, retry_until_there
 from ops.run.supervisor import Supervisor
-from ops.runtime import Runtime, open_runtime
-from tocsin.access.links import make_signin_link, page_address, signin_path
+from ops.runtime import Runtime, open_runtime, store_of
+from tocsin.access.links import end_signin_link, make_signin_link, page_address, signin_path
 from tocsin.access.signin import person_to_sign_in
 from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.logs import say, set_up
@@ -36,7 +38,7 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
             require_free_port(settings.api)
             runtime.retry(lambda: claim_live(runtime))
             _require_stream(runtime)
-            greeting = _Greeting(settings, runtime.retry(lambda: _greeting(runtime)))
+            greeting = _Greeting(settings, *runtime.retry(lambda: _greeting(runtime)))
             runtime.close()
             try:
                 start = way_to_start(RunOptions(config, data, store, stream), lock)
@@ -66,38 +68,70 @@ def require_free_port(api: Api, otherwise: str | None = None) -> None:
 
 
 class _Greeting:
-    """Lines that are printed once, when the page answers, so that the printed address works at once."""
+    """Lines that are printed once, when the page answers, so that the printed address works at once.
 
-    def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
-        self._api = settings.api
+    Where they cannot be printed, the sign-in link among them is taken back, and the work goes on.
+    """
+
+    def __init__(self, settings: Settings, lines: Sequence[str], token: str | None) -> None:
+        self._settings, self._token = settings, token
         self._lines = list(lines)
 
     def once_it_answers(self) -> None:
-        if not self._lines:
+        if not self._lines or not self._page_answers():
             return
-        with contextlib.suppress(OSError), socket.create_connection((self._api.host, self._api.port), 0.2):
-            lines, self._lines = self._lines, []
-            for line in lines:
-                # The link is the result of this command; the log goes to standard error.
-                print(f"tocsin: {line}", flush=True)  # noqa: T201  # the operator's terminal
+        # The link is the result of this command; the log goes to standard error.
+        text, self._lines = "\n".join(f"tocsin: {line}" for line in self._lines), []
+        try:
+            if self._token is None:
+                show(text)
+            else:
+                otherwise = "it ends by itself within 15 minutes"
+                show_once("sign-in link", text, partial(self._take_back, self._token), otherwise=otherwise)
+        except NotShown as error:
+            say(f"{error}; a new one: tocsin signin")
+        except OSError as error:
+            say(f"the page's address cannot be printed ({error.strerror})")
+
+    def _page_answers(self) -> bool:
+        api = self._settings.api
+        with contextlib.suppress(OSError), socket.create_connection((api.host, api.port), 0.2):
+            return True
+        return False
+
+    def _take_back(self, token: str) -> None:
+        store = store_of(self._settings)
+        try:
+            with store.write() as conn:
+                end_signin_link(conn, token)
+        finally:
+            store.close()
 
 
-def _greeting(runtime: Runtime) -> list[str]:
-    """The page's address and how to sign in. As long as nobody has ever signed in, that is a sign-in link."""
-    lines = [f"the page: {page_address(runtime.settings)}/"]
+def _greeting(runtime: Runtime) -> tuple[list[str], str | None]:
+    """The page's address and how to sign in. As long as nobody has ever signed in, that is a sign-in link: the token of it comes
+    second.
+    """
+    base = page_address(runtime.settings)
+    lines = [f"the page: {base}/"]
     with runtime.store.write() as conn:
-        link = None if ever_signed_in(conn) else _first_link(conn, runtime)
-    lines.append(f"sign in within 15 minutes: {link}" if link else "a new sign-in link: tocsin signin")
+        token = None if ever_signed_in(conn) else _first_link(conn, runtime)
+    lines.append(
+        f"sign in within 15 minutes: {base}{signin_path(token)}"
+        if token
+        else "a new sign-in link: tocsin signin"
+    )
     if runtime.settings.api.public_url is None:
         lines.append("links in notices work on this machine only, until api.public_url is set")
-    return [*lines, "what works and what does not: tocsin doctor. Ctrl-C ends it."]
+    return [*lines, "what works and what does not: tocsin doctor. Ctrl-C ends it."], token
 
 
 def _first_link(conn: Connection, runtime: Runtime) -> str | None:
+    """The token of a link for the person who sets everything up."""
     now = runtime.clock.now()
     try:
         person = person_to_sign_in(conn, None, now)
     except WrongInput:
         # There are several people: each asks for a link by name.
         return None
-    return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))
+    return make_signin_link(conn, person.id, now)

@@ -63,11 +63,11 @@ def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(
 ) -> None:
     with open_runtime(data=tmp_path, durable=False) as runtime:
         lines = _greeting(runtime)
-        greeting = _Greeting(runtime.settings, lines)
         with socket.socket() as page:
             page.bind(("127.0.0.1", 0))
             page.listen()
-            greeting._api = Api(port=page.getsockname()[1])
+            here = runtime.settings.model_copy(update={"api": Api(port=page.getsockname()[1])})
+            greeting = _Greeting(here, *lines)
             greeting.once_it_answers()
             greeting.once_it_answers()
     said = capsys.readouterr()

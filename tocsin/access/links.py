@@ -97,6 +97,12 @@ def spend_signin_link(conn: Connection, token: str, now: datetime) -> str:
     return person
 
 
+def end_signin_link(conn: Connection, token: str) -> None:
+    """Forget a link that nobody was shown."""
+    links = s.signin_links
+    conn.execute(delete(links).where(links.c.token_hash == hash_token(token)))
+
+
 def make_action_link(
     conn: Connection,
     *,
