@@ -31,7 +31,7 @@ from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import DiskTrouble
 from tocsin.health.gaps import SourceGap
 from tocsin.health.report import in_words, never_ran, troubled_rows
-from tocsin.health.roles import PARTS, is_gone
+from tocsin.health.roles import PARTS, is_gone, start_command
 from tocsin.health.sources import (
     FAILING,
     NEVER_HEARD,
@@ -128,6 +128,8 @@ class Trouble:
     at: datetime | None
     told: tuple[str, ...]
     """Why, a sentence for each reason."""
+    start: str | None = None
+    """The command that starts it, where it does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +171,22 @@ class Overview:
 
 
 def banner(
-    conn: Connection, now: datetime, look: Look = lambda *_: READY, disk: DiskTrouble | None = None
+    conn: Connection,
+    now: datetime,
+    look: Look = lambda *_: READY,
+    disk: DiskTrouble | None = None,
+    stream: str = "sqlite",
 ) -> Banner:
     """What every page says: a handful of queries. A part that has not reported for two minutes is silent, and a part without a
     row has never run. In a replay or demo nothing runs live, so the page names neither, nor what is not ready (`look` finds it).
-    `disk` is what keeps the embedded engines from writing.
+    `disk` is what keeps the embedded engines from writing. The address of the `stream` decides how a role is started.
     """
     said = meta.several(conn, ("mode", hold.OUTBOX, meta.PLAY_AGAIN, *KEYS))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     live = mode == "live"
-    troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
+    troubles = [_trouble(row, now, stream, live=live) for row in troubled_rows(conn, now, live=live)]
     if live and (missing := never_ran(conn)):
-        troubles.append(Trouble(", ".join(missing), "never ran", None, ()))
+        troubles.append(Trouble(", ".join(missing), "never ran", None, (), start_command(missing, stream)))
     if disk is not None:
         troubles.insert(0, Trouble("disk", disk.kind, None, (disk.words,)))
     since = held.since if held else None
@@ -319,10 +325,10 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
     )
 
 
-def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
+def _trouble(row: Row[Any], now: datetime, stream: str, *, live: bool) -> Trouble | None:
     detail = row.detail if isinstance(row.detail, dict) else {}
     if live and row.component in PARTS and is_gone(row.at, now):
-        return Trouble(row.component, "silent", row.at, ())
+        return Trouble(row.component, "silent", row.at, (), start_command([row.component], stream))
     # Where the auditor could not look there are no findings, only a reason.
     if row.component == "auditor" and "findings" in detail:
         told = [

@@ -70,7 +70,7 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
     def look(conn: Connection, now: datetime, stamp: Hashable) -> NotReady:
         return state.readiness.look(conn, state.settings, now, stamp)
 
-    said = banner(conn, now, look, disk_trouble(state.settings))
+    said = banner(conn, now, look, disk_trouble(state.settings), state.settings.stream.url)
     known = who is not None or reader is not None
     return PageContext(request, state, who, Formatter(language, zone, now), said, known)
 

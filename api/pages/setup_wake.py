@@ -24,6 +24,7 @@ from tocsin.access.links import page_address
 from tocsin.core.clock import iso
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find
+from tocsin.health.roles import start_command
 from tocsin.store import audit, meta
 
 router = APIRouter(include_in_schema=False)
@@ -88,6 +89,7 @@ def did_it_ring(request: Request) -> Response:
         found = steps(ctx, conn)
     flash, bad = flash_of(request, ctx.fmt)
     more: dict[str, Any] = {"steps": found, "flash": flash, "flash_bad": bad}
+    more["start"] = start_command(["alerts"], state.settings.stream.url)
     return render(
         ctx,
         "setup_ring.html",

@@ -33,7 +33,7 @@ from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import disk_trouble
 from tocsin.health.report import in_words, part_rows, shown_state, troubled_sources
-from tocsin.health.roles import PARTS_OF, is_gone
+from tocsin.health.roles import PARTS_OF, is_gone, start_command
 from tocsin.health.sources import NEVER_HEARD, OK
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.settings import Settings, reveal
@@ -148,7 +148,7 @@ def _stream(runtime: Runtime) -> Iterator[Observation]:
         yield Observation(
             "note",
             f"records that wait to be processed: {behind}",
-            f"normal while tocsin runs; else start it with: {_start(runtime.settings, 'processors')}",
+            f"normal while tocsin runs; else start it with: {start_command(['processors'], runtime.settings.stream.url)}",
         )
     else:
         yield Observation("ok", f"stream {runtime.stream.url} can be read; nothing waits")
@@ -216,11 +216,6 @@ def _twins(sources: Sequence[SourceDef]) -> Iterator[Sequence[str]]:
     return (sorted(names) for names in alike.values() if len(names) > 1)
 
 
-def _start(settings: Settings, role: str) -> str:
-    """The command that starts a role: on Apache Kafka each may run as a process of its own."""
-    return "tocsin up" if settings.stream.url == "sqlite" else f"tocsin run {role}"
-
-
 def _running(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     half, moved = meta.get(conn, meta.FILLING), meta.get(conn, meta.MOVED)
     if half is not None:
@@ -238,7 +233,7 @@ def _running(conn: Connection, now: datetime, settings: Settings) -> Iterator[Ob
         return
     seen = {row.component: row for row in part_rows(conn)}
     for role, part in ((role, part) for role, parts in PARTS_OF.items() for part in parts):
-        row, start = seen.get(part), _start(settings, role)
+        row, start = seen.get(part), start_command([role], settings.stream.url)
         if row is None:
             yield Observation("note", f"{part} has never run here", f"start it with: {start}")
         elif is_gone(row.at, now):

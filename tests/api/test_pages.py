@@ -26,6 +26,9 @@ from tests.api.visits import night as night
 from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import StoreUnavailable
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import find, save
+from tocsin.settings import Loaded
 from tocsin.store import schema as s
 
 GETS = (
@@ -172,6 +175,30 @@ def test_a_role_that_stopped_reporting_is_said_to_be_down(night: SeededApp) -> N
     assert "DOWN ingest : has not reported since 05:12 ; start it again with: tocsin up" in words(
         page(client, "/")
     )
+
+
+STARTS = {"en": "Start it with:", "nl": "Start het met:", "ro": "Porniți-o cu:", "tr": "Başlatmak için:"}
+
+
+def test_where_roles_run_apart_the_page_names_the_command_of_the_one_that_is_missing(
+    night: SeededApp,
+) -> None:
+    settings = night.runtime.settings
+    stream = settings.stream.model_copy(update={"url": "kafka://broker.example:9092"})
+    apart = settings.model_copy(update={"stream": stream})
+    night.runtime.loaded = Loaded(apart, {})
+    client = signed_in(night)
+    night.clock.advance(timedelta(minutes=5))
+    shown = page(client, "/")
+    assert "start it again with: tocsin run ingest" in words(shown) and "tocsin up" not in shown
+    root = signed_in(night, "p_root")
+    for language, said in STARTS.items():
+        with night.store.write() as conn:
+            one = find(conn, Person, "p_root")
+            spoken = one.value.model_copy(update={"language": language})
+            save(conn, spoken, now=NOW, actor="root", id=one.id)
+        helped = page(root, "/setup/ring?done=silent")
+        assert f"{said} tocsin run alerts" in words(helped)
 
 
 def test_parts_that_never_ran_are_said_to_be_down_in_one_line(night: SeededApp) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
@@ -28,6 +28,16 @@ GONE_AFTER: Final = timedelta(minutes=2)
 """A part that has not spoken for longer counts as gone. So does one that spoke so far ahead of now: the clock was set back, and
 its word says nothing of today.
 """
+
+
+def start_command(parts: Sequence[str], stream: str) -> str:
+    """The command that starts these roles, or the roles of these parts: all together where the `stream` is embedded. On Apache
+    Kafka each role may run as a process of its own.
+    """
+    if stream == "sqlite":
+        return "tocsin up"
+    wanted = [role for role in ROLES if any(one in parts for one in (role, *PARTS_OF.get(role, ())))]
+    return " ".join(("tocsin run", *wanted))
 
 
 def is_gone(last_spoke: datetime, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from alerts.proofs import ask_proof
 from api.pages.models import Banner, banner
 from api.pages.reach import heartbeat_faults, reach_faults
 from api.pages.readiness import not_ready
-from ops.check.doctor import observations
+from ops.check.doctor import _running, observations
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
 from tocsin.definitions.models import Channel, Person
 from tocsin.definitions.repository import listed, save
 from tocsin.health import disk
 from tocsin.health.disk import disk_trouble
+from tocsin.health.report import Reporter
+from tocsin.health.roles import PARTS, PARTS_OF
 
 WELL = """
 [api]
@@ -116,6 +119,35 @@ def test_what_the_settings_of_the_page_say_the_doctor_says_as_gravely(
     assert [text for text in doctor if any(_in(text, words) for words in every)] == list(page)
 
 
+@pytest.mark.parametrize(
+    ("stream", "starts"),
+    [
+        ("sqlite", dict.fromkeys(PARTS, "tocsin up")),
+        (
+            "kafka://127.0.0.1:1",
+            {part: f"tocsin run {role}" for role, parts in PARTS_OF.items() for part in parts},
+        ),
+    ],
+)
+def test_the_page_starts_a_role_that_does_not_run_as_the_doctor_does(
+    tmp_path: Path, stream: str, starts: dict[str, str]
+) -> None:
+    """The page said `tocsin up` where each role is a process of its own."""
+    with open_runtime(None, tmp_path, "sqlite", stream, durable=False) as runtime:
+        now = runtime.clock.now()
+        for part in ("ingest", "relay"):
+            Reporter(runtime.store, part).say(now - timedelta(hours=1), "ok")
+        shown = {one.component: one.start for one in _banner(runtime).troubles}
+        with runtime.store.read() as conn:
+            told = {one.text.split()[0]: one.advice for one in _running(conn, now, runtime.settings)}
+    assert told == {part: f"start it with: {start}" for part, start in starts.items()}
+    assert {part: shown.pop(part) for part in ("ingest", "relay")} == {
+        part: starts[part] for part in ("ingest", "relay")
+    }
+    together = "tocsin up" if stream == "sqlite" else "tocsin run processors alerts auditor"
+    assert shown == {"processors, detection, alerts, auditor": together}
+
+
 def _changed_on_the_page(conn: Connection, runtime: Runtime) -> None:
     """Ada's channel is another one, and its code was not typed yet."""
     (ada,) = listed(conn, Person)
@@ -138,4 +170,5 @@ def _banner(runtime: Runtime) -> Banner:
             now,
             lambda conn, now, _: not_ready(conn, runtime.settings, now),
             disk_trouble(runtime.settings),
+            runtime.settings.stream.url,
         )
