@@ -7,6 +7,7 @@ decides how a language writes numbers, dates and units; this module decides what
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -48,6 +49,7 @@ DAY_AND_YEAR: Final = "yMMMd"
 BEYOND_NAMES: Final = 1e15
 # The numbers and spans that are kept as written lately: a page writes the same few again and again.
 REMEMBERED: Final = 4096
+IN_BACKTICKS: Final = re.compile(r"`([^`<>\n]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,14 @@ class Formatter:
     def hint(self, text: str) -> Markup:
         """What a connector says of a setting, its price or its limit; that of a plugin stays, marked as English."""
         if self.language.code == ENGLISH or text in self.language.catalogue:
-            return escape(self.translate(text))
-        return Markup('<span lang="en">{}</span>').format(text)
+            return self.coded(self.translate(text))
+        return Markup('<span lang="en">{}</span>').format(self.coded(text))
+
+    def coded(self, text: str) -> Markup:
+        """A text of a setting, or what is wrong with it, with each name between backticks as code. The command line and the docs
+        have the same text. Nothing else of Markdown is read.
+        """
+        return Markup(IN_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # what goes in is escaped
 
     def said(self, text: str) -> str:
         """A reason or a receipt: our own words in this language, whatever a person or a server wrote as it is."""
