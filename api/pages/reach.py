@@ -5,13 +5,14 @@ Beside it: who would notice that nothing runs any more.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from tocsin.core.sentences import Sentence
 from tocsin.settings import Settings
+from tocsin.settings.sections import EVERYBODY
 
 NAMES_OF_THIS_MACHINE: Final = ("localhost", "")
 
@@ -73,6 +74,14 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
             ),
             bad=True,
         )
+    if (everybody := _trusts_everybody(settings.api.trusted_proxies)) is not None:
+        yield ReachFault(
+            Sentence(
+                "api.trusted_proxies has {everybody}: whoever reaches the port may claim any address and pass every limit",
+                everybody=everybody,
+            ),
+            Sentence("name each proxy by its address or network, and start tocsin again"),
+        )
     if arrival is None:
         return
     named = arrival.host.lower()
@@ -107,6 +116,11 @@ def heartbeat_faults(settings: Settings) -> Iterator[ReachFault]:
                 "set alerting.heartbeat_url to a service that notices when the pings stop, and start tocsin again"
             ),
         )
+
+
+def _trusts_everybody(proxies: Sequence[str]) -> str | None:
+    """The proxy of the setting that stands for every address; None: none does."""
+    return next((one for one in proxies if one == EVERYBODY or one.endswith("/0")), None)
 
 
 def _is_here(host: str) -> bool:

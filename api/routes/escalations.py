@@ -257,9 +257,18 @@ def ask(
     summary="Say that the statement is published",
     responses=PROBLEMS,
 )
-def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
-    """Say that a person has published the statement; Tocsin posts nothing. The statement's clock stops."""
-    return _act(state, response, who, id, if_match, actions.release)
+def release(
+    response: Response,
+    state: State,
+    who: Who,
+    id: Id,
+    wanted: Annotated[MaySay | None, Body()] = None,
+    if_match: IfMatch = None,
+) -> Any:
+    """Say that a person has published the statement; Tocsin posts nothing. The statement's clock stops. A `text`, such as what
+    went out and where, becomes a note.
+    """
+    return _act(state, response, who, id, if_match, actions.release, wanted.text if wanted else "")
 
 
 @router.post(

@@ -105,6 +105,7 @@ BODIES: Final[Mapping[str, tuple[Body, ...]]] = {
     "/v1/escalations/{id}/assess": ({"text": "one batch"},),
     "/v1/escalations/{id}/decide": ({"team": "pr", "decision": "clear", "reason": "fine"},),
     "/v1/escalations/{id}/ask": ({"of": "ada", "text": "since when?"},),
+    "/v1/escalations/{id}/release": ({"text": "on our site"},),
     "/v1/escalations/{id}/close": ({"text": "done"},),
     "/v1/escalations/{id}/withdraw": ({"text": "a mistake"},),
     "/v1/escalations/{id}/note": ({"text": "counsel waits", "privileged": False},),
@@ -127,6 +128,7 @@ BODIES: Final[Mapping[str, tuple[Body, ...]]] = {
 
 CARRIED: Final[Mapping[str, tuple[tuple[str, Body], ...]]] = {
     "decide": (("claim", {}), ("review", {})),
+    "release": (("claim", {}), ("review", {}), ("decide", {"team": "pr", "decision": "clear", "reason": "fine"})),
     "close": (
         ("claim", {}), ("review", {}), ("decide", {"team": "pr", "decision": "clear", "reason": "fine"}), ("release", {}),
     ),

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from api.pages.reach import reach_faults
 from api.server import serve
 from tests.api.reverse_proxy import BEHIND
 from tests.api.world import World
 from tocsin.access.links import make_signin_link
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find
-from tocsin.settings import Api
+from tocsin.settings import Api, Settings
 
 WAIT_S = 20.0
 OURS = "tocsin.example"
@@ -69,6 +70,19 @@ def test_callers_behind_a_trusted_proxy_are_told_apart_and_cannot_pretend(world:
         assert asks(address, "203.0.113.1", 1, **pretending) == [429]
         assert asks(address, "203.0.113.2", 1) == [200]
         # What is open on this machine only is not open to those behind a proxy on this machine.
+        assert asks(address, "203.0.113.3", 1, "/metrics", **{"x-forwarded-for": "127.0.0.1"}) == [401]
+
+
+@pytest.mark.live
+@pytest.mark.slow("a service and a proxy on sockets")
+def test_where_everybody_is_trusted_a_caller_is_whoever_they_say_as_the_doctor_tells(world: World) -> None:
+    (fault,) = reach_faults(Settings(api=Api(public_url=f"https://{OURS}", trusted_proxies=("*",))))
+    assert "whoever reaches the port may claim any address" in fault.words and not fault.bad
+    with proxied(world, trusted_proxies=("*",), requests_per_minute=1) as address:
+        claimed = [{"x-forwarded-for": f"198.51.100.{n}"} for n in range(3)]
+        assert [asks(address, "203.0.113.1", 1, **one) for one in claimed] == [[200], [200], [200]]
+        assert asks(address, "203.0.113.1", 1, **claimed[0]) == [429]
+        # What is open on this machine only stays so: this address is believed of nobody.
         assert asks(address, "203.0.113.3", 1, "/metrics", **{"x-forwarded-for": "127.0.0.1"}) == [401]
 
 

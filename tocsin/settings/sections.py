@@ -94,7 +94,9 @@ class Api(Section):
     )
     allowed_hosts: Names = Field((), description="Host names answered besides loopback and public_url's.")
     trusted_proxies: Proxies = Field(
-        (), description="Addresses and networks whose X-Forwarded-For and -Proto are believed; *: all."
+        (),
+        description="Addresses and networks whose X-Forwarded-For and -Proto are believed; *: all, so that whoever reaches "
+        "the port may claim any address.",
     )
     max_body_bytes: int = Field(
         8 * 1024 * 1024, ge=1024, description="Largest push accepted; other bodies may have 1 MiB at most."

@@ -99,6 +99,15 @@ ALL = (NO_SOURCE, ALL_PAUSED, NOBODY, NO_CHANNEL, NOT_PROVEN, "are free in")
         (('public_url = "https://tocsin.example"', ""), ("links in notices work on this machine only",)),
         (("https://tocsin", "http://tocsin"), ("can be read on the way",)),
         (("https://tocsin.example", "http://127.0.0.1:8085"), ()),
+        (
+            ("[smtp]", 'trusted_proxies = ["192.0.2.7", "*"]\n[smtp]'),
+            ("trusted_proxies has *: whoever reaches the port",),
+        ),
+        (
+            ("[smtp]", 'trusted_proxies = ["::/0"]\n[smtp]'),
+            ("trusted_proxies has ::/0: whoever reaches the port",),
+        ),
+        (("[smtp]", 'trusted_proxies = ["192.0.2.0/24"]\n[smtp]'), ()),
         (('heartbeat_url = "https://watch.example/ping"', ""), ("nobody outside would notice",)),
     ],
 )
@@ -115,7 +124,7 @@ def test_what_the_settings_of_the_page_say_the_doctor_says_as_gravely(
     assert len(page) == len(noted) and all(map(_in, page, noted))
     doctor = {one.text: one.needs_a_person for one in observations(file, tmp_path, None, None)}
     assert {words: doctor.get(words) for words in page} == page
-    every = ("work on this machine only", "on the way", "nobody outside")
+    every = ("work on this machine only", "on the way", "nobody outside", "whoever reaches")
     assert [text for text in doctor if any(_in(text, words) for words in every)] == list(page)
 
 
