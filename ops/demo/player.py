@@ -35,6 +35,7 @@ from ops.demo.scenario import demo_mentions, live_mentions
 from ops.demo.timeline import timeline
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from ops.demo.world import BRAND
+from ops.output import stdout_to_nowhere
 from ops.progress import ProgressLine
 from ops.replay.fired import in_a_line
 from ops.replay.player import Player
@@ -269,6 +270,15 @@ class Demo:
             self._stop.set()
 
     def _say_where(self) -> None:
+        try:
+            self._give_links()
+        except BrokenPipeError:
+            # Nobody reads the links, and none stays. Without one no visitor comes, but the alert can be waited for.
+            if not self._until_alert:
+                raise
+            stdout_to_nowhere()
+
+    def _give_links(self) -> None:
         base = page_address(self._runtime.settings)
         _say(f"everything of this demo lies in {self._runtime.settings.data}, until it ends")
         _give(f"the page: {base}/")

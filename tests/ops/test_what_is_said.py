@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from api.pages.field_values import NAMES_OF_LANGUAGES
 from ingest.worker import IngestWorker
 from ops.check.doctor import observations
 from ops.demo.monitors import demo_setup
 from ops.demo.player import Demo
+from ops.output import stdout_to_nowhere
 from ops.run.up import _Greeting, _greeting
 from ops.runtime import LIES_HERE, open_runtime
 from ops.transfer.apply import apply, plan
 from tests.inside import command
 from tocsin.settings import Api, example_file
+from tocsin.store import schema as s
 
 NOW = datetime(2031, 3, 5, tzinfo=UTC)
 
@@ -56,6 +61,25 @@ def test_the_demo_names_its_folder_and_prints_a_link_per_person_on_the_port_it_h
     assert set(spoken) == set(NAMES_OF_LANGUAGES), "each language has somebody who speaks it"
     assert all(any(f"({name}), " in line for line in links[1:]) for name in spoken.values())
     assert "(" not in links[0], "who is on call reads the language of the visitor's browser"
+
+
+@pytest.mark.parametrize("until_alert", [True, False])
+def test_a_demo_whose_links_nobody_reads_goes_on_where_it_only_waits_for_the_alert(
+    until_alert: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended with 0, as if the alert had arrived."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open_runtime(data=tmp_path, durable=False) as runtime:
+        with runtime.store.write() as conn:
+            apply(conn, plan(conn, demo_setup()), NOW, "demo")
+        with os.fdopen(writer, "w") as closed, monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", closed)
+            with nullcontext() if until_alert else pytest.raises(BrokenPipeError):
+                Demo(runtime, until_alert=until_alert)._say_where()
+            stdout_to_nowhere()
+        with runtime.store.read() as conn:
+            assert conn.execute(select(s.signin_links)).all() == []
 
 
 def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(
