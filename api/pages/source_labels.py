@@ -62,7 +62,7 @@ LABELS: Final = {
     "security": "Protection of the connection",
     "servers": "Brokers",
     "sign_in": "Way to sign in",
-    "site": "Address of the store",
+    "site": "Address of the service",
     "sites": "Sites",
     "subreddits": "Subreddits",
     "tagged": "Tags",
