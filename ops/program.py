@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from ops.output import NO_ROOM, stdout_to_nowhere
+from ops.output import NO_ROOM, first_loss, lenient, stdout_to_nowhere
 from ops.plugins import load_plugins
 from tocsin.core.errors import TocsinError
 from tocsin.version import __version__
@@ -59,6 +59,8 @@ def main() -> None:
     Exits with 0 for done, 1 for a problem that the work found, 2 for wrong use or input, 130 on Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    if sys.stderr is not None:
+        sys.stderr = lenient(sys.stderr)
     status = 0
     try:
         try:
@@ -68,6 +70,9 @@ def main() -> None:
         # Here the end of the output can still be refused in words. Where nothing was printed, nothing is written.
         if sys.stdout is not None:
             sys.stdout.flush()
+        lost = first_loss()
+        if lost is not None:
+            raise lost
     except KeyboardInterrupt:
         status = 130
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -30,11 +31,13 @@ def show(
 ) -> None:
     """Print how many mentions people corrected for a monitor, and the models that were learnt from them, the newest first."""
     from ops.runtime import open_runtime
+    from processors.corrections.learning import summary
     from tocsin.definitions.models import Monitor
     from tocsin.definitions.repository import find
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        _print(conn, find(conn, Monitor, monitor).id, as_json)
+        told = summary(conn, find(conn, Monitor, monitor).id)
+    _print(told, as_json)
 
 
 def give(
@@ -64,7 +67,7 @@ def learn(
 ) -> None:
     """Fit the monitor's model anew to all its corrections, five at least, and use it from the next batch on."""
     from ops.runtime import open_runtime
-    from processors.corrections.learning import learn_from_corrections
+    from processors.corrections.learning import learn_from_corrections, summary
     from tocsin.definitions.models import Monitor
     from tocsin.definitions.repository import find
 
@@ -73,7 +76,8 @@ def learn(
             one = find(conn, Monitor, monitor)
         learn_from_corrections(runtime.store, one, **_by(runtime))
         with runtime.store.read() as conn:
-            _print(conn, one.id, as_json)
+            told = summary(conn, one.id)
+    _print(told, as_json)
 
 
 def rollback(
@@ -90,6 +94,7 @@ def rollback(
     """Use an earlier model, or none, from the next batch on. Labels that are there stay."""
     from ops.runtime import open_runtime
     from processors.corrections import models
+    from processors.corrections.learning import summary
     from tocsin.definitions.models import Monitor
     from tocsin.definitions.repository import find
 
@@ -97,7 +102,8 @@ def rollback(
         one = find(conn, Monitor, monitor)
         version = models.version_before(models.versions(conn, one.id)) if to is None else to
         models.use(conn, one.id, version, **_by(runtime))
-        _print(conn, one.id, as_json)
+        told = summary(conn, one.id)
+    _print(told, as_json)
 
 
 def _by(runtime: Any) -> dict[str, Any]:
@@ -106,12 +112,9 @@ def _by(runtime: Any) -> dict[str, Any]:
     return {"now": runtime.clock.now(), "actor": user_here(), "role": Role.ADMIN.value}
 
 
-def _print(conn: Any, monitor_id: str, as_json: bool) -> None:
+def _print(told: Mapping[str, Any], as_json: bool) -> None:
     import msgspec
 
-    from processors.corrections.learning import summary
-
-    told = summary(conn, monitor_id)
     if as_json:
         print(msgspec.json.encode(told).decode())
         return

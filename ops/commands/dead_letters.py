@@ -122,6 +122,7 @@ def replay_letters(
     Exit 1 when not all of them could be handed over. The same letter twice counts once.
     """
     from ops import dead_letters
+    from ops.output import tell
     from ops.runtime import open_runtime
     from tocsin.core.errors import WrongInput
 
@@ -130,7 +131,7 @@ def replay_letters(
     payload = dead_letters.read_mended(mended) if mended is not None else None
     if payload is not None and (ids is None or len(ids) != 1):
         raise WrongInput("--with mends one dead letter: name exactly one ID")
-    told = dead_letters.ReplayPrinter(print, as_json)
+    told = dead_letters.ReplayPrinter(tell, as_json)
     with open_runtime(config, data, store, stream) as runtime:
         dead_letters.replay(runtime, user_here(), told, ids=ids, source=source, reason=reason, mended=payload)
         if not (told.handed_over or told.others):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import typer
@@ -31,6 +30,7 @@ def erase(
 ) -> None:
     """Count what is kept of an author or a post, and with --yes erase it. It may run beside tocsin up."""
     from api import erasures
+    from ops.output import tell
     from ops.run.erasures import carry_out
     from ops.runtime import open_runtime
 
@@ -38,11 +38,12 @@ def erase(
         subject = erasures.subject_of(what, value, network, typed=typed)
         with runtime.store.read() as conn:
             found = erasures.preview(conn, subject)
-        _tell(found.counts)
+        for name, count in found.counts.items():
+            tell(f"{name}: {count}")
         for name, count in sorted(found.affected.networks.items()):
-            typer.echo(f"on {name}: {count}")
+            tell(f"on {name}: {count}")
         for one in found.typed:
-            typer.echo(f"typed in {one.kind} {one.id}: {one.count}")
+            tell(f"typed in {one.kind} {one.id}: {one.count}")
         if not yes:
             typer.echo("nothing was erased: say --yes to erase it", err=True)
             return
@@ -62,8 +63,3 @@ def erase(
     typer.echo(f"{job.id} is {job.state}" + (f": {job.message}" if job.message else ""), err=True)
     if job.state == "failed":
         raise typer.Exit(1)
-
-
-def _tell(counts: Mapping[str, int]) -> None:
-    for name, count in counts.items():
-        typer.echo(f"{name}: {count}")

@@ -94,6 +94,7 @@ def _carry(
     """Copy the store, and the stream unless it stays, to the engines of the settings. Returns where they are, in words."""
     from contextlib import ExitStack, closing
 
+    from ops.output import tell
     from ops.transfer import move
     from tocsin.stream.sqlite import SqliteStream
 
@@ -112,7 +113,7 @@ def _carry(
 
         def say(text: str) -> None:
             line.clear()
-            typer.echo(text)
+            tell(text)
 
         move.move(
             old,

@@ -50,6 +50,7 @@ def replay(
 
     With --data everything is kept there, and an interrupted replay can be started again and goes on where it was.
     """
+    from ops.output import tell
     from ops.replay.files import replay_files
 
     problems = replay_files(
@@ -63,7 +64,8 @@ def replay(
         tz=tz,
         heard_since=heard_since,
         as_json=json_lines,
-        out=typer.echo,
+        # What is kept must be whole. Else whoever reads no more needs no more.
+        out=tell if data or store or stream else typer.echo,
     )
     if problems:
         raise typer.Exit(1)

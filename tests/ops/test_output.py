@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from api.auth.keys import list_keys
 from ops.output import NotShown, show_once
 from tests.inside import command
+from tests.processors.test_retention import keep
 from tests.stores import prepare
 from tests.story import copies
 from tocsin.core.errors import StoreUnavailable
@@ -46,28 +47,32 @@ OUTPUTS = [
 ]
 
 
+def typed(folder: Path, words: tuple[str, ...], stdout: int, stderr: int) -> int:
+    """The exit status of `tocsin WORDS` on this folder."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    return copies.start(
+        [*words, "--data", str(folder)], environment=inherited, stdout=stdout, stderr=stderr
+    ).wait(60)
+
+
 def typed_into(folder: Path, stdout: int, *words: str) -> tuple[int, list[str]]:
     """The exit status of `tocsin WORDS` with this standard output, and the lines on its standard error."""
     said = folder / "said.txt"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
     with said.open("wb") as errors:
-        process = copies.start(
-            [*words, "--data", str(folder)], environment=inherited, stdout=stdout, stderr=errors
-        )
-        status = process.wait(60)
+        status = typed(folder, words, stdout, errors.fileno())
     return status, said.read_text().splitlines()
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("typed", [KEY, ("signin",)], ids=["key", "signin"])
+@pytest.mark.parametrize("words", [KEY, ("signin",)], ids=["key", "signin"])
 def test_a_key_and_a_link_that_cannot_be_printed_are_taken_back(
-    output: Callable[[], Any], typed: tuple[str, ...], tmp_path: Path
+    output: Callable[[], Any], words: tuple[str, ...], tmp_path: Path
 ) -> None:
     """They stayed, and the closed pipe ended with 0."""
     prepare(tmp_path / "store.db")
     with output() as stdout:
-        status, lines = typed_into(tmp_path, stdout, *typed)
+        status, lines = typed_into(tmp_path, stdout, *words)
     problems = [line for line in lines if line.startswith("tocsin: ")]
     assert (status, len(problems), len(lines)) == (1, 1, 2)
     assert "cannot be printed" in problems[0] and "it was taken back" in problems[0]
@@ -75,7 +80,7 @@ def test_a_key_and_a_link_that_cannot_be_printed_are_taken_back(
         assert [key["name"] for key in list_keys(conn) if key["revoked_at"] is None] == []
         assert conn.execute(select(func.count()).select_from(s.signin_links)).scalar_one() == 0
         ended = conn.execute(select(s.audit.c.action).order_by(s.audit.c.seq)).scalars().all()
-    if typed == KEY:
+    if words == KEY:
         assert ended == ["key.made", "key.revoked"]
         # The name is free again.
         assert command(*KEY, "--data", tmp_path).returncode == 0
@@ -111,15 +116,45 @@ def test_what_can_be_neither_shown_nor_taken_back_is_told_with_the_next_step(
 
 @pytest.mark.live
 @pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("typed", [("key", "revoke", "nobody"), ("sources", "list")], ids=["wrong", "empty"])
+@pytest.mark.parametrize("words", [("key", "revoke", "nobody"), ("sources", "list")], ids=["wrong", "empty"])
 def test_a_command_that_prints_nothing_does_not_mind_where_it_would_go(
-    output: Callable[[], Any], typed: tuple[str, ...], tmp_path: Path
+    output: Callable[[], Any], words: tuple[str, ...], tmp_path: Path
 ) -> None:
     """A second line said that the output cannot be written, and the status was 1."""
     prepare(tmp_path / "store.db")
     with output() as stdout:
-        status, lines = typed_into(tmp_path, stdout, *typed)
-    assert (status, len(lines)) == (2 if "revoke" in typed else 0, 1)
+        status, lines = typed_into(tmp_path, stdout, *words)
+    assert (status, len(lines)) == (2 if "revoke" in words else 0, 1)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_what_is_asked_for_is_done_where_nobody_reads_what_it_says(
+    output: Callable[[], Any], tmp_path: Path
+) -> None:
+    """`tocsin erase --yes | head -1` erased nothing, and ended with 0."""
+    prepare(tmp_path / "store.db")
+    keep(SqliteStore(tmp_path / "store.db"), days=1, id="m1", text="it leaks")
+    with output() as stdout:
+        status, lines = typed_into(tmp_path, stdout, "erase", "author", "@ada", "--yes")
+    with SqliteStore(tmp_path / "store.db").read() as conn:
+        assert conn.execute(select(s.erasures.c.state)).scalars().all() == ["done"]
+    lost = [line for line in lines if line.startswith("tocsin: the output cannot be written")]
+    assert (status, len(lost)) == ((0, 0) if output is closed_pipe else (1, 1))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_notes_that_cannot_be_written_are_lost_and_the_work_is_done(
+    output: Callable[[], Any], tmp_path: Path
+) -> None:
+    """It ended with 1, or with 0 in the middle of the work."""
+    prepare(tmp_path / "store.db")
+    file = tmp_path / "copy.db"
+    with output() as stderr, (tmp_path / "out").open("wb") as out:
+        assert typed(tmp_path, ("backup", str(file)), out.fileno(), stderr) == 0
+        assert typed(tmp_path, KEY, out.fileno(), stderr) == 0
+    assert file.is_file() and (tmp_path / "out").read_text().startswith("tcs_")
 
 
 @pytest.mark.live
