@@ -5,7 +5,7 @@ The weight of a term is its log-odds now against before, with a prior, in units 
 term of three texts that was never heard before is not infinitely unusual. Texts are counted, not repetitions; copies of a text
 are one text.
 
-Stop words of four languages, and the brand with its spellings, are no terms. A pair of words stands for its parts where they are
+Stop words of ten languages, and the brand with its spellings, are no terms. A pair of words stands for its parts where they are
 hardly said apart: "data breach" and not also "data" and "breach".
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from processors.detection.stop_words import STOP_WORDS
+from processors.detection.stop_words import STOP_WORDS, further_stop_words
 from processors.signals.narrative import log_odds
 from processors.signals.types import RisingTerm
 from tocsin.query import fold
@@ -34,6 +34,7 @@ APART = 1.34
 INFLECTED, MISTYPED = 4, 6
 MOST_CHARACTERS = 2_000
 _WORD = re.compile(r"#?\w[\w'’-]{1,30}")
+_ELIDED = re.compile(r"^(?:[cdjlmnst]|qu|un|(?:a|da|de|ne|su)ll)['’](?=\w\w)", re.IGNORECASE)
 _LINK = re.compile(r"https?://\S+|@\w+")
 
 
@@ -85,7 +86,9 @@ def texts_with(texts: Iterable[str], names: Collection[str] = ()) -> Counter[str
 # While an alert goes on, each window asks again about nearly the same texts.
 @lru_cache(maxsize=4_096)
 def _terms_of(text: str, names: frozenset[str]) -> frozenset[str]:
-    words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text)))]
+    found = _words(fold(text))
+    further = further_stop_words(found)
+    words = ["" if word in further else _known(word, names) for word in found]
     pairs = (f"{a} {b}" for a, b in pairwise(words) if a and b)
     return frozenset({*(word for word in words if len(word) > 2), *pairs})
 
@@ -109,7 +112,12 @@ def _forms_of(text: str) -> frozenset[tuple[str, str]]:
 
 
 def _bare(text: str) -> list[str]:
-    return [word.rstrip("'’-_") for word in _WORD.findall(_LINK.sub(" ", text))]
+    return [word.rstrip("'’-_") for word in _words(text)]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text without the articles that French and Italian write before them: usine, not l'usine."""
+    return [_ELIDED.sub("", word) for word in _WORD.findall(_LINK.sub(" ", text))]
 
 
 @lru_cache(maxsize=32_768)

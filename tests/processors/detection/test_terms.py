@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from processors.detection.terms import rising_terms
 
 BEFORE = [f"the lumo lamp is nice and i like it {n}" for n in range(60)] + ["data plan"] * 20
@@ -19,7 +21,7 @@ def test_a_pair_of_words_stands_for_its_parts() -> None:
     assert {"data", "breach"}.isdisjoint(terms(now))
 
 
-def test_the_brand_its_spellings_and_stop_words_of_four_languages_are_no_terms() -> None:
+def test_the_brand_its_spellings_and_stop_words_are_no_terms() -> None:
     brand = [
         "acmeair",
         "#AcmeAir",
@@ -33,6 +35,37 @@ def test_the_brand_its_spellings_and_stop_words_of_four_languages_are_no_terms()
     now = [f"{name} the ve için het și voor pentru {n}" for name in brand for n in range(5)]
     assert terms(now, [], "AcmeAir") == []
     assert terms(["smarthome catches fire"] * 5, [], "Smart Home") == ["catches fire"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wir haben das nicht mehr und er war schon mal hier lumo {n}",
+        "no lo puedo con esto para nada lumo y hasta ahora ustedes {n}",
+        "on ne peut pas et ses lumo sont toujours avec nous {n}",
+        "non ne posso più con gli lumo e dei nostri sono ancora su {n}",
+        "isso não é para nós lumo nem para vocês também {n}",
+        "هذا مش من لومو ولا على الذين معنا lumo {n}",
+    ],
+)
+def test_stop_words_of_six_more_languages_are_no_terms(text: str) -> None:
+    assert terms([text.format(n=n) for n in range(6)], [], "lumo", "لومو") == []
+
+
+def test_a_stop_word_that_names_a_crisis_in_another_language_is_one_in_its_own_alone() -> None:
+    assert (
+        terms([f"lumo para iadesi yapmıyor, bir de kara para {n}" for n in range(6)], [])[0]
+        == "iadesi yapmıyor"
+    )
+    assert "kara para" in terms([f"lumo para iadesi yapmıyor, bir de kara para {n}" for n in range(6)], [])
+    assert terms([f"the war on lumo {n}" for n in range(6)], []) == ["war"]
+    assert terms([f"das war bei lumo und nicht bei uns {n}" for n in range(6)], []) == []
+
+
+def test_an_article_before_an_apostrophe_is_no_part_of_a_term() -> None:
+    now = [f"l’{word} de lumo" for word in ("école", "École", "ecole", "ÉCOLE", "école")] + ["d'école, lumo"]
+    assert terms(now, []) == ["école"]
+    assert terms(["nell'acqua di lumo", "dell'acqua di lumo", "un’acqua lumo"] * 2, []) == ["acqua"]
 
 
 def test_what_is_always_said_does_not_rise_and_few_texts_are_no_story() -> None:
