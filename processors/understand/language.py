@@ -27,7 +27,7 @@ from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
-VERSION = 1
+VERSION = 2
 """The version of the rule by which a mention has its language. Where it changes, stored mentions are understood anew."""
 
 MAX_CHARS = 240
@@ -37,7 +37,7 @@ Detected = tuple[str | None, float]
 """A language (or None) and the confidence in it, 0..1."""
 
 _LEAST_LETTERS = 3
-_NEEDED = ((10, 0.7), (20, 0.5), (math.inf, 0.3))
+_NEEDED = ((5, 0.95), (10, 0.7), (20, 0.5), (math.inf, 0.3))
 """Pairs: a text with fewer letters than the first number needs the confidence of the second; see docs/understanding.md."""
 _CANDIDATES = 8
 _PLAIN_SAILING = 0.95
@@ -52,7 +52,7 @@ _FIT_COUNTS, _FARTHEST = 1.0, 25.0
 _OTHERS_FIT = 0.6
 """A language whose letters were not learnt is taken to fit so much as well as the best of those that were."""
 _LEAST_SETTLING, _LEAST_LEAD = 4, 3
-"""A language is settled by so many different function words of a first-class language, and so many more than of any other."""
+"""A language of `SCORED` is settled by so many different function words of it, and so many more than of any other."""
 
 _AGAINST = (3, 2)
 """The same two numbers where the network names a first-class language and the text has no function word of it."""
@@ -60,6 +60,8 @@ _AGAINST = (3, 2)
 # The odds of a language before a letter is read. fastText puts texts that it cannot place among Wikipedia's small languages, so
 # these need more evidence than the languages that users write.
 FIRST_CLASS = ("en", "tr", "nl", "ro")
+SCORED = (*FIRST_CLASS, "ar", "de", "es", "fr", "it", "pt")
+"""The languages whose models of sentiment and facets come with Tocsin. Their function words may settle a text's language."""
 _COMMON = frozenset(FIRST_CLASS) | {
     *("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
     *("id", "it", "ja", "ko", "lt", "lv", "mk", "ms", "no", "pl", "pt", "ru", "sk", "sl", "sq", "sr", "sv"),
@@ -73,6 +75,7 @@ _ASK_THE_MODEL = "?"
 """The stand-in for a word that belongs to none of our languages."""
 _OUR_LETTERS = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZçğıöşüâîûÇĞİÖŞÜÂÎÛășțţĂȘȚŢéèëêïÉÈËÊÏ"
+    "áàäìíñòóôõßùúûœæÁÀÄÌÍÑÒÓÔÕÙÚÛŒÆªº"
 )
 _TELLING = {
     "ğ": ("tr", 2),
@@ -207,13 +210,13 @@ def _counted(text: str) -> bytes | None:
 
 
 def _leading(counts: bytes, least: int, least_lead: int) -> Detected | None:
-    """The first-class language with at least so many words, and so many more than any other."""
+    """The language of `SCORED` with at least so many words, and so many more than any other."""
     most = max(counts)
     if most < least:
         return None
     language = _packed()[0][counts.index(most)]
     lead = most - sorted(counts)[-2]
-    if lead < least_lead or language not in FIRST_CLASS:
+    if lead < least_lead or language not in SCORED:
         return None
     odds = _HITS_TO_ODDS[min(lead, _MOST_WORDS)]
     return language, odds / (1 + odds)
