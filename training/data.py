@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from processors.understand.artefacts import read_arrays
 from processors.understand.sentiment import LABELS
 from training.corpus import SENTIMENTS, posts
-from training.short import TWEETS, WRITTEN, written
+from training.short import CRISES, TWEETS, WRITTEN, written
 
 
 class Example(NamedTuple):
@@ -80,6 +80,9 @@ show how much errors differ from one kind of talk to another.
 CORPUS_WEIGHTS: Final = {"en": 0.4}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
+OURS: Final = (((WRITTEN, TWEETS), WRITTEN.name, OTHER_WEIGHT), ((CRISES,), CRISES.name, 1.0))
+"""Our posts in further languages: folders, their kind of talk, and the weight of a post. Those about crises are mostly negative,
+as talk of the day is not."""
 TO_AN_ACCOUNT: Final = 2.5
 """The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
 TEACHER: Final = Path(__file__).with_name("teacher.npz")
@@ -141,9 +144,9 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
         for post in posts(language)
     ]
     found += [
-        Example(one.text, one.label, OTHER_WEIGHT, talk=WRITTEN.name)
-        for kept in (WRITTEN, TWEETS)
-        for one in written(kept)
+        Example(one.text, one.label, weight, talk=talk)
+        for folders, talk, weight in OURS
+        for one in written(*folders)
         if one.language == language and language in FURTHER
     ]
     if folder is None:

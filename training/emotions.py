@@ -17,20 +17,19 @@ import numpy as np
 from processors.understand.linear import LinearScorer
 from tocsin.core.facets import FACETS
 from tocsin.query.fold import fold
-from training.corpus import posts
 from training.data import is_held_out
-from training.facets import EMOTION_SETS, emotion_rows, labelled, terms
+from training.facets import EMOTION_SETS, emotion_rows, labelled, own_posts, terms
 
 EMOTIONS: Final = FACETS["emotion"]
 Said = Sequence[frozenset[str]]
 """By text, its emotions."""
 
 
-def emotion_table(folder: Path) -> Iterator[str]:
+def emotion_table(folder: Path, languages: Sequence[str]) -> Iterator[str]:
     """The lines of the table."""
     yield "| set | language | texts | model | majority | lexicon | said at all |"
     yield "| --- | --- | --: | --: | --: | --: | --: |"
-    for language in ("en", "tr", "nl", "ro"):
+    for language in languages:
         for name, gold, texts, among in _sets(folder, language):
             said = [frozenset(facets.emotion) for _, facets in LinearScorer(language).read(texts)]
             scores = (said, most_common(gold), by_words(texts, language))
@@ -45,13 +44,9 @@ def _sets(folder: Path, language: str) -> Iterator[tuple[str, Said, list[str], S
         if rows:
             gold = [frozenset(value for _, value in row.values) for row in rows]
             yield f"{name}, dev", gold, [row.text for row in rows], labelled(name, language)
-    held = [post for post in posts(language) if is_held_out(post.text)]
-    yield (
-        "our corpus, held out",
-        [frozenset({post.emotion}) for post in held],
-        [post.text for post in held],
-        EMOTIONS,
-    )
+    held = [post for post in own_posts(language) if is_held_out(post[0])]
+    gold = [frozenset(value for facet, value in values if facet == "emotion") for _, values in held]
+    yield "our posts, held out", gold, [text for text, _ in held], EMOTIONS
 
 
 def macro_f1(gold: Said, said: Said, among: Sequence[str]) -> float:

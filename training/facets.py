@@ -1,8 +1,9 @@
 """Fits the facets of a language (`processors/understand/facets.py`): one logistic regression for each value.
 
-The corpus has a label of every facet. XED and BRIGHTER have emotions, and their rows count for these columns alone. The threshold
-of a value is the logit that does best (F1) on posts that a fit had not seen: the examples are split in `FOLDS`, each judged by a
-fit to the others. A value that no threshold makes right in `LEAST_RIGHT` of the cases is never said.
+Our own posts have a label of every facet. XED and BRIGHTER have emotions, and their rows count for these columns alone. The
+threshold of a value is the logit that does best (F1) on posts that a fit had not seen: the examples are split in `FOLDS`, each
+judged by a fit to the others. A value that no threshold makes right in `LEAST_RIGHT` of the cases (harm: in
+`LEAST_RIGHT_OF_HARM`) is never said.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from processors.understand import lexicon
 from processors.understand.facets import BUCKETS, COLUMNS, FacetModel
-from processors.understand.lexicon import written
+from processors.understand.harm import harm_words
 from processors.understand.triggers import trigger_terms
 from tocsin.core.facets import FACETS
 from training.corpus import posts
 from training.data import is_held_out
 from training.matrix import features
+from training.short import CRISES, WRITTEN, written
 
 C: Final = 3.0
 """The inverse of the regularisation's strength. A third or three times of it does as well within a point."""
@@ -35,6 +38,8 @@ LARGEST: Final = 127
 NEVER: Final = -30.0
 """The bias of a column without an example: its value is never said."""
 LEAST_RIGHT: Final = 0.35
+LEAST_RIGHT_OF_HARM: Final = 0.8
+"""What is called harmful is hidden until it is asked for, and an angry complaint that is hidden is read too late."""
 LEAST_SAID: Final = 20
 """The fewest posts of the folds that a threshold must let through. Figures of fewer posts are chance."""
 
@@ -67,9 +72,9 @@ class FacetExample(NamedTuple):
 
 
 def facet_examples(language: str, folder: Path | None) -> list[FacetExample]:
-    """The examples in a language: the corpus and, where `folder` is given, the sets of emotions in it."""
+    """The examples in a language: our own posts and, where `folder` is given, the sets of emotions in it."""
     everything = (1.0,) * len(COLUMNS)
-    found = [FacetExample(post.text, _values(post), everything) for post in posts(language)]
+    found = [FacetExample(text, values, everything) for text, values in own_posts(language)]
     found += hints(language)
     if folder is not None:
         for name in EMOTION_SETS:
@@ -78,8 +83,9 @@ def facet_examples(language: str, folder: Path | None) -> list[FacetExample]:
 
 
 def terms() -> dict[str, dict[str, dict[str, list[str]]]]:
-    """The content of terms.toml: facet -> value -> language -> terms."""
-    return tomllib.loads(Path(__file__).with_name("terms.toml").read_text(encoding="utf-8"))
+    """The words that tell a value by themselves (terms.toml, harm_words.toml): facet -> value -> language -> terms."""
+    written = Path(__file__).with_name("terms.toml").read_text(encoding="utf-8")
+    return {**tomllib.loads(written), "harm": harm_words()}
 
 
 def hints(language: str) -> Iterator[FacetExample]:
@@ -89,7 +95,7 @@ def hints(language: str) -> Iterator[FacetExample]:
             yield _hint(re.sub(r"[*~]", " ", term), *TRIGGERS[category])
     for facet, by_value in terms().items():
         for value, spoken in by_value.items():
-            for term in spoken[language]:
+            for term in spoken.get(language, ()):
                 yield _hint(term, facet, value)
 
 
@@ -98,8 +104,13 @@ def _hint(term: str, facet: str, value: str) -> FacetExample:
     return FacetExample(" ".join(term.split()), frozenset({(facet, value)}), weights)
 
 
-def _values(post: Any) -> frozenset[tuple[str, str]]:
-    return frozenset((facet, getattr(post, facet)) for facet in FACETS)
+def own_posts(language: str) -> Iterator[tuple[str, frozenset[tuple[str, str]]]]:
+    """The posts in a language that were written for Tocsin, each with the value of each of its facets."""
+    for post in posts(language):
+        yield post.text, frozenset((facet, getattr(post, facet)) for facet in FACETS)
+    for one in written(WRITTEN, CRISES):
+        if one.language == language:
+            yield one.text, frozenset(zip(FACETS, one.facets, strict=True))
 
 
 def emotion_rows(path: Path, name: str, language: str) -> Iterator[FacetExample]:
@@ -132,7 +143,7 @@ class FittedFacets(NamedTuple):
 
 
 def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
-    """Fit on nine tenths of the examples, choose the thresholds among them, and judge by the last tenth of the corpus."""
+    """Fit on nine tenths of the examples, choose the thresholds among them, and judge by the last tenth of our own posts."""
     found = sorted(found, key=lambda one: (one.text, sorted(one.values), one.weights))
     learnt = [one for one in found if not is_held_out(one.text)]
     held = [one for one in found if is_held_out(one.text) and min(one.weights) > 0]
@@ -145,7 +156,7 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
     fitted, bias = _fitted(matrix, labels, weights)
     scale = np.maximum(np.abs(fitted).max(axis=0), 1e-9) / LARGEST
     whole = np.round(fitted / scale).astype(np.int8)
-    told = whole.tobytes() + thresholds.tobytes() + written(language).encode()
+    told = whole.tobytes() + thresholds.tobytes() + lexicon.written(language).encode()
     version = hashlib.sha256(told).hexdigest()[:8]
     model = FacetModel(language, version, whole, scale, bias, thresholds)
     logits = folded(features([one.text for one in held], language, learnt=False)) @ (whole * scale) + bias
@@ -203,18 +214,26 @@ def _across_folds(matrix: Any, labels: Floats, weights: Floats, learnt: Sequence
 
 def _thresholds(labels: Floats, weights: Floats, logits: Floats) -> Floats:
     return np.array(
-        [_threshold(*(one[:, column] for one in (labels, weights, logits))) for column in range(len(COLUMNS))]
+        [
+            _threshold(
+                labels[:, column],
+                weights[:, column],
+                logits[:, column],
+                LEAST_RIGHT_OF_HARM if facet == "harm" else LEAST_RIGHT,
+            )
+            for column, (facet, _) in enumerate(COLUMNS)
+        ]
     )
 
 
-def _threshold(labels: Floats, weights: Floats, logits: Floats) -> float:
+def _threshold(labels: Floats, weights: Floats, logits: Floats, least_right: float) -> float:
     """The logit from which a value is said: the best F1 among those that are right often enough, or infinity."""
     order = np.argsort(-logits, kind="stable")
     right = np.cumsum((labels * weights)[order])
     said = np.cumsum(weights[order])
     precision = right / np.maximum(said, 1e-9)
     f1 = 2 * right / (said + (labels * weights).sum())
-    fit = (precision >= LEAST_RIGHT) & (said >= LEAST_SAID * min(1.0, SET_WEIGHT))
+    fit = (precision >= least_right) & (said >= LEAST_SAID * min(1.0, SET_WEIGHT))
     return float(logits[order][np.where(fit, f1, -1).argmax()]) if fit.any() else float("inf")
 
 

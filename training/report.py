@@ -40,7 +40,7 @@ from training.shares import (
     made_up_table,
     table,
 )
-from training.short import WRITTEN, written
+from training.short import CRISES, WRITTEN, written
 from training.speed import Speed, speed, speed_table
 from training.told import told_table
 
@@ -164,7 +164,7 @@ def not_learnt(name: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]
 
 def _held_out(language: str) -> list[tuple[str, str]]:
     found = [(post.text, post.sentiment) for post in posts(language)]
-    found += [(one.text, one.label) for one in written(WRITTEN) if one.language == language]
+    found += [(one.text, one.label) for one in written(WRITTEN, CRISES) if one.language == language]
     return [row for row in found if is_held_out(row[0])]
 
 
@@ -216,11 +216,12 @@ def main() -> int:
     for line in table(list(_days(given.data))):
         print(line)
     print()
-    for line in emotion_table(given.data):
+    for line in emotion_table(given.data, ("en", "tr", "nl", "ro", *FURTHER)):
         print(line)
-    print()
-    for line in told_table():
-        print(line)
+    for languages in (LANGUAGES, FURTHER):
+        print()
+        for line in told_table(languages):
+            print(line)
     print()
     for line in speed_table(list(_speeds(given.data))):
         print(line)

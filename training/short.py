@@ -1,7 +1,7 @@
-"""Posts that were written for Tocsin with a label and nothing else: a file a language, a line a post, label, tab, text.
-
-`tweets` has few posts in seven languages; the second opinion learns from them. `written` has many in the languages whose models
-the teacher teaches (`training/data.py`). Those of the corpus have more columns (`training/corpus`).
+"""Posts that were written for Tocsin in languages beside those of the corpus: a file a language, a line a post, a tab between its
+columns. `tweets` has few, each with its label and its text; the second opinion learns from them. `written` and `crises` have the
+facets of a post between the two; they are what the models of `training.data.FURTHER` learn beside the teacher. Those of the
+corpus have more columns (`training/corpus`).
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ from typing import Final, NamedTuple
 
 TWEETS: Final = Path(__file__).with_name("tweets")
 WRITTEN: Final = Path(__file__).with_name("written")
+"""Everyday talk and that of customers, a third of each label."""
+CRISES: Final = Path(__file__).with_name("crises")
+"""Posts about each kind of crisis, threats and harm, and harmless ones with the same words."""
 
 
 class Written(NamedTuple):
-    """A post with its language and its label."""
+    """A post with its language and its label, and the value of each facet in the order of `tocsin.core.facets.FACETS`; no values
+    where nobody labelled them.
+    """
 
     language: str
     label: str
+    facets: tuple[str, ...]
     text: str
 
 
-def written(folder: Path) -> Iterator[Written]:
-    """The posts of a folder, in the order of its files."""
-    for path in sorted(folder.glob("*.tsv")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            label, text = line.split("\t")
-            yield Written(path.stem, label, text)
+def written(*folders: Path) -> Iterator[Written]:
+    """The posts of these folders, in the order of their files."""
+    for folder in folders:
+        for path in sorted(folder.glob("*.tsv")):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                label, *facets, text = line.split("\t")
+                yield Written(path.stem, label, tuple(facets), text)

@@ -9,17 +9,17 @@ from sqlalchemy import Connection
 from ops.check.observation import Observation
 from processors.rescoring import Walk, under_way
 from processors.understand.artefacts import faults
-from processors.understand.language import FIRST_CLASS
+from processors.understand.language import SCORED
 from tocsin.core.clock import iso
 
 
 def models(conn: Connection) -> Iterator[Observation]:
     """A line for each file that is missing or damaged, or one that all are whole, and how far they have read what is stored."""
-    found = list(faults(FIRST_CLASS))
+    found = list(faults(SCORED))
     for fault in found:
         yield Observation("bad", *fault.rsplit("; ", 1))
     if not found:
-        yield Observation("ok", f"the models of {', '.join(FIRST_CLASS)} are whole")
+        yield Observation("ok", f"the models of {', '.join(SCORED)} are whole")
         yield from _reading_anew(under_way(conn))
 
 

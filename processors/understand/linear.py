@@ -33,6 +33,7 @@ from processors.understand.features import (
     part_buckets,
     text_buckets,
 )
+from processors.understand.harm import with_harm
 from processors.understand.lexicon import lexicon_of
 from processors.understand.sentiment import LABELS, UNSCORED, Sentiment
 from processors.understand.vader import compound, readable
@@ -260,7 +261,8 @@ class LinearScorer:
         sums, features = self._all_sums(texts)
         own = len(LABELS)
         sentiments = self._sentiments(self._shares(sums[:, :own], features))
-        return list(zip(sentiments, facets.decide(sums[:, own:], features), strict=True))
+        told = facets.decide(sums[:, own:], features)
+        return list(zip(sentiments, with_harm(self._language, texts, told), strict=True))
 
     def parts(self, text: str) -> Floats:
         """By token of the text and class, its part in the logit: what it brings, and half of its pairs."""

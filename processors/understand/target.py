@@ -24,6 +24,12 @@ _JOINTS: Final = (
     *("ama", "fakat", "ancak", "oysa", "halbuki", "ise", "ve", "lakin", "amma"),
     *("maar", "terwijl", "en", "echter", "hoewel", "dan"),
     *("dar", "însă", "insa", "iar", "și", "si", "deși", "totuși", "decât", "decat", "pe când"),
+    *("aber", "doch", "sondern", "während", "dagegen", "jedoch", "hingegen", "und", "als"),
+    *("pero", "mientras", "aunque", "sino", "y", "en cambio", "sin embargo"),
+    *("mais", "tandis", "alors que", "pourtant", "cependant", "et", "contrairement"),
+    *("però", "mentre", "invece", "eppure", "e", "ed"),
+    *("mas", "porém", "enquanto", "já", "contudo"),
+    *("لكن", "ولكن", "بس", "بينما", "أما", "اما"),
 )
 _CUT: Final = re.compile(
     rf"[.!?…;:,\n]+(?=\s|$)|\s[-\u2013\u2014|/]+\s|\s(?=(?:{'|'.join(_JOINTS)})\s)", re.IGNORECASE

@@ -30,7 +30,7 @@ def test_every_signal_has_its_section(kind: str) -> None:
 
 @pytest.mark.parametrize("model", [scorer.model for scorer in default_scorers()])
 def test_every_scorer_and_its_model_are_named(model: str) -> None:
-    assert f"`{model}`" in text("docs/understanding.md")
+    assert f"`{model}`" in text("docs/understanding.md") + text("docs/languages.md")
 
 
 @pytest.mark.parametrize("kind", NOTIFIERS)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from processors.understand.language import SCORED
 from tests.docs.pages import ROOT
-from training.corpus import FOLDER, LANGUAGES, SENTIMENTS, Post, balance, faults, posts, real_names
+from tocsin.core.facets import FACETS
+from training.corpus import (
+    FOLDER,
+    LANGUAGES,
+    SENTIMENTS,
+    VALUES,
+    Post,
+    balance,
+    faults,
+    posts,
+    real_names,
+)
 from training.data import FURTHER
-from training.short import TWEETS, WRITTEN, Written, written
+from training.short import CRISES, TWEETS, WRITTEN, Written, written
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
 
@@ -65,7 +78,7 @@ def test_a_real_name_is_named_with_its_place_with_or_without_a_suffix() -> None:
     assert real_names("een dag, een klmop, een Duovlinder") == []
 
 
-WORDS_OF_THE_LANGUAGE = {"de": {"uber"}, "it": {"arriva"}}
+WORDS_OF_THE_LANGUAGE = {"de": {"uber"}, "it": {"arriva", "cda"}}
 """Real names that are ordinary words of a language."""
 
 
@@ -92,6 +105,34 @@ def test_each_further_language_has_written_posts_of_its_own_that_are_no_near_dup
     for language in FURTHER:
         named = faults([_as_post(one, n) for n, one in enumerate(found) if one.language == language])
         assert [one for one in named if "real name" not in one] == []
+
+
+def test_the_facets_of_further_languages_are_known_values_and_each_kind_of_crisis_has_its_posts() -> None:
+    found = list(written(WRITTEN, CRISES))
+    for facet, column in enumerate(FACETS):
+        assert {one.facets[facet] for one in found} <= set(VALUES[column])
+    for language in FURTHER:
+        mine = [one for one in found if one.language == language]
+        said = Counter(
+            (facet, value) for one in mine for facet, value in zip(FACETS, one.facets, strict=True)
+        )
+        assert all(said["crisis", kind] >= 60 for kind in FACETS["crisis"])
+        assert all(said["intent", intent] >= 40 for intent in FACETS["intent"])
+        assert all(said["emotion", emotion] >= 35 for emotion in FACETS["emotion"])
+        assert all(said["harm", harm] >= 12 for harm in FACETS["harm"])
+
+
+def test_posts_about_crises_and_harm_are_all_different_name_nobody_and_repeat_no_other_post() -> None:
+    found = list(written(CRISES))
+    assert {one.language for one in found} == set(SCORED)
+    assert {one.label for one in found} == set(SENTIMENTS)
+    others = {(one.language, one.text.casefold()) for one in written(WRITTEN, TWEETS)}
+    others |= {(language, post.text.casefold()) for language in LANGUAGES for post in posts(language)}
+    assert others.isdisjoint((one.language, one.text.casefold()) for one in found)
+    for language in SCORED:
+        named = faults([_as_post(one, n) for n, one in enumerate(found) if one.language == language])
+        allowed = {f"real name {word!r}" for word in WORDS_OF_THE_LANGUAGE.get(language, ())}
+        assert [one for one in named if one.partition(": ")[2] not in allowed] == []
 
 
 def _as_post(one: Written, number: int) -> Post:

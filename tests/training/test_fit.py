@@ -65,7 +65,7 @@ def test_the_same_examples_give_the_same_facets(tmp_path: Path) -> None:
 
 
 def test_every_term_hints_at_a_value_that_there_is() -> None:
-    for language in LANGUAGES:
+    for language in (*LANGUAGES, *FURTHER):
         hinted = {value for one in hints(language) for value in one.values}
         assert hinted <= set(COLUMNS) and {("crisis", value) for value in FACETS["crisis"]} <= hinted
 

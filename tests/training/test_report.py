@@ -7,6 +7,7 @@ import pytest
 from processors.understand.sentiment import UNSCORED, Sentiment
 from tests.training.test_talk import ByWord
 from tocsin.core.facets import FACETS
+from training.corpus import LANGUAGES
 from training.data import is_held_out
 from training.report import figures, not_learnt, pooled_table
 from training.speed import speed, speed_table
@@ -52,7 +53,7 @@ def test_models_of_all_sets_are_measured_on_what_they_have_not_learnt_from() -> 
 
 @pytest.mark.slow("reads the models of four languages")
 def test_a_line_tells_how_often_a_value_is_right_and_how_many_of_its_posts_are_found() -> None:
-    lines = list(told_table())
+    lines = list(told_table(LANGUAGES))
     assert len(lines) == 2 + sum(len(values) + 1 for values in FACETS.values())
     question = next(line for line in lines if line.startswith("| intent | question |"))
     posts, right, found = (cell.strip() for cell in question.split("|")[3:6])

@@ -25,6 +25,12 @@ OWN = Brand(names=("lumo",), rivals=("hizligo",))
         ("Lumo is great, really great", None),
         ("Hizligo is awful, really awful", None),
         ("lumo ok, hizligo bad", None),
+        ("Hizligo war pünktlich während Lumo einfach nie kommt", "während Lumo einfach nie kommt"),
+        ("Lumo est au top alors que Hizligo c'est la honte", "Lumo est au top"),
+        ("Hizligo funciona bien pero Lumo es un desastre", "pero Lumo es un desastre"),
+        ("Lumo risponde subito mentre Hizligo non risponde mai", "Lumo risponde subito"),
+        ("Hizligo atrasou mas Lumo entregou no mesmo dia", "mas Lumo entregou no mesmo dia"),
+        ("lumo ممتاز جدا لكن hizligo سيئ للغاية", "lumo ممتاز جدا"),
         ("", None),
     ],
 )

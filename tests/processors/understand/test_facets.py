@@ -1,4 +1,4 @@
-"""The facets of texts: what is said of plain sentences in four languages, and what a model's file must be."""
+"""The facets of texts: what is said of plain sentences in ten languages, and what a model's file must be."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 
 from processors.understand.artefacts import FOLDER
 from processors.understand.facets import COLUMNS, load_facets, shipped_facets
+from processors.understand.harm import harm_words, with_harm
+from processors.understand.language import SCORED
 from processors.understand.linear import LinearScorer
 from tocsin.core.errors import TocsinError
-from tocsin.core.facets import NO_FACETS, Facets, common, counted, pairs
+from tocsin.core.facets import FACETS, NO_FACETS, Facets, common, counted, pairs
 
 
 def told(language: str, text: str) -> set[tuple[str, str]]:
@@ -41,19 +43,90 @@ def told(language: str, text: str) -> set[tuple[str, str]]:
         ("nl", "geweigerd met mijn rolstoel", "crisis", "discrimination"),
         ("ro", "nu ne-au mai platit salariile de doua luni", "crisis", "labour"),
         ("ro", "fabrica arunca otrava in rau si mor pestii", "crisis", "environment"),
+        ("de", "Wann macht der Laden am Sonntag auf?", "intent", "question"),
+        ("de", "Die App ist schon wieder down, seit Stunden Störung", "crisis", "outage"),
+        (
+            "de",
+            "Streik bei der Belegschaft, Gewerkschaft ruft zur Arbeitsniederlegung auf",
+            "crisis",
+            "labour",
+        ),
+        ("es", "¿A qué hora abre la tienda el domingo?", "intent", "question"),
+        ("es", "No compren nada ahí, hagamos boicot a esa marca", "crisis", "boycott"),
+        ("es", "filtraron los datos de los clientes", "crisis", "data"),
+        ("fr", "À quelle heure ouvre le magasin dimanche ?", "intent", "question"),
+        ("fr", "appel au boycott, n'achetez plus rien chez eux", "crisis", "boycott"),
+        ("fr", "panne générale, plus de réseau depuis ce matin", "crisis", "outage"),
+        ("it", "A che ora apre il negozio domenica?", "intent", "question"),
+        ("it", "il ceo si è dimesso dopo lo scandalo", "crisis", "executive"),
+        ("it", "che rabbia, sono furioso", "emotion", "anger"),
+        ("pt", "Que horas abre a loja no domingo?", "intent", "question"),
+        ("pt", "o sistema caiu, está tudo fora do ar", "crisis", "outage"),
+        ("pt", "que raiva, estou furioso com isso", "emotion", "anger"),
+        ("ar", "متى يفتح المحل يوم الأحد؟", "intent", "question"),
+        ("ar", "السيستم واقع من الصبح والتطبيق مش شغال", "crisis", "outage"),
     ],
 )
 def test_plain_sentences_are_read_as_people_would(language: str, text: str, facet: str, value: str) -> None:
     assert (facet, value) in told(language, text)
 
 
-@pytest.mark.parametrize("language", ("en", "nl", "ro", "tr"))
+@pytest.mark.parametrize(
+    ("language", "text", "kind"),
+    [
+        ("en", "You absolute idiots, give me my money back", "insult"),
+        ("en", "I will burn your shop down", "violence"),
+        ("tr", "şerefsizler, paramı geri verin", "insult"),
+        ("nl", "stelletje idioten zijn jullie", "insult"),
+        ("ro", "idioți, dați-mi banii înapoi", "insult"),
+        ("de", "ihr Idioten, wo bleibt mein Geld", "insult"),
+        ("es", "hijos de puta, devuélvanme el dinero", "insult"),
+        ("fr", "bande de voleurs, rendez l'argent", "insult"),
+        ("it", "ti ammazzo se non mi ridai i soldi", "violence"),
+        ("pt", "bando de ladrões, quero meu dinheiro", "insult"),
+        ("ar", "يا حرامية رجعوا فلوسي", "insult"),
+    ],
+)
+def test_words_that_harm_are_told_whatever_the_model_says(language: str, text: str, kind: str) -> None:
+    assert ("harm", kind) in told(language, text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Your service is a disgrace, I want my money back now"),
+        ("en", "You killed it tonight, best show of the year!"),
+        ("nl", "Drie weken wachten en niemand belt terug, belachelijk"),
+        ("tr", "üç haftadır bekliyorum, kimse aramıyor, rezalet"),
+        ("ro", "aștept de trei săptămâni și nu sună nimeni, rușine"),
+        ("de", "Seit drei Wochen warte ich auf mein Paket, unmöglich"),
+        ("fr", "Trois semaines que j'attends mon colis, c'est inadmissible"),
+        ("es", "Llevo tres semanas esperando el paquete, es inaceptable"),
+        ("it", "Tre settimane che aspetto il pacco, è inaccettabile"),
+        ("pt", "Três semanas esperando o pacote, é inaceitável"),
+    ],
+)
+def test_anger_and_jokes_without_harm_are_not_hidden(language: str, text: str) -> None:
+    assert "harm" not in {facet for facet, _ in told(language, text)}
+
+
+def test_every_word_that_harms_is_told_where_it_stands_and_reads_no_other_language() -> None:
+    assert tuple(harm_words()) == FACETS["harm"]
+    for kind, spoken in harm_words().items():
+        for language, words in spoken.items():
+            assert language in SCORED and len(set(words)) == len(words)
+            read = with_harm(language, [f"so, {word}!" for word in words], [NO_FACETS] * len(words))
+            assert [word for word, one in zip(words, read, strict=True) if kind not in one.harm] == []
+    assert with_harm("nl", ["hijos de puta"], [NO_FACETS]) == [NO_FACETS]
+
+
+@pytest.mark.parametrize("language", SCORED)
 def test_nothing_is_said_of_a_text_that_says_nothing(language: str) -> None:
     assert not any(told(language, text) for text in ("", "17:30", "😀", "ok", "https://example.com/shop"))
 
 
 def test_a_language_without_a_model_has_no_facets() -> None:
-    assert shipped_facets("de") is None
+    assert shipped_facets("pl") is None
 
 
 def test_a_model_that_is_damaged_or_of_other_columns_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from processors.understand.linear import (
 )
 from processors.understand.sentiment import UNSCORED
 from tocsin.core.errors import TocsinError
-from tocsin.core.facets import NO_FACETS
 from tocsin.query.fold import fold
 
 FIRST_CLASS = ("en", "nl", "ro", "tr")
@@ -212,11 +211,13 @@ COMPLAINED_AND_PRAISED = {
 
 
 @pytest.mark.parametrize("language", COMPLAINED_AND_PRAISED)
-def test_a_further_language_has_labels_a_confidence_and_no_facets(language: str) -> None:
+def test_a_further_language_has_labels_a_confidence_and_facets(language: str) -> None:
     read_of = LinearScorer(language).read(COMPLAINED_AND_PRAISED[language])
     assert [sentiment.label for sentiment, _ in read_of] == ["negative", "positive", "neutral"]
     assert all(sentiment.confidence > 0.33 for sentiment, _ in read_of)
-    assert {facets for _, facets in read_of} == {NO_FACETS}
+    (_, complained), (_, praised), (_, told) = read_of
+    assert "anger" in complained.emotion and "joy" in praised.emotion and praised.intent == ("praise",)
+    assert not {"anger", "joy"} & set(told.emotion) and not told.harm
 
 
 @pytest.mark.parametrize(

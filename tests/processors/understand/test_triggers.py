@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.understand.language import SCORED
 from processors.understand.triggers import (
     CATEGORIES,
     MAX_CHARS,
@@ -161,7 +162,7 @@ def test_the_lexicon_is_well_formed() -> None:
     terms = trigger_terms()
     assert tuple(terms) == CATEGORIES
     for category, by_language in terms.items():
-        assert list(by_language) == ["en", "tr", "nl", "ro"], category
+        assert set(by_language) == set(SCORED), category
         for lang, written in by_language.items():
             assert len(written) == len(set(written)), f"{category}.{lang} says a term twice"
             for term in written:
@@ -173,6 +174,31 @@ def test_the_lexicon_is_well_formed() -> None:
                 assert len(term.replace("*", "").replace("~", "")) >= 5, (
                     f"{term!r} is too short to be precise"
                 )
+
+
+@pytest.mark.parametrize(
+    ("text", "categories"),
+    [
+        ("Une explosion de saveurs en bouche", ()),
+        ("l'explosion des prix de l'énergie", ()),
+        ("Explosion im Mund, so gut war die Chili", ()),
+        ("Zwiebeln fein gehackt dazugeben", ()),
+        ("an explosion of flavour", ()),
+        ("an explosion of flavour, and then an explosion in the kitchen", ("safety",)),
+        ("Explosion in der Fabrik, mehrere Verletzte", ("safety",)),
+        ("mein Konto wurde gehackt", ("data_breach",)),
+        ("Salmonellen in der Wurst, dringender Rückruf", ("safety",)),
+        ("nos vemos en los tribunales", ("regulator",)),
+        ("une fuite de données chez eux", ("data_breach",)),
+        ("ho trovato pezzi di vetro nella pasta", ("safety",)),
+        ("tiroteio no shopping agora", ("violence",)),
+        ("تسريب بيانات العملاء", ("data_breach",)),
+    ],
+)
+def test_six_more_languages_are_heard_and_harmless_phrases_are_not(
+    text: str, categories: tuple[str, ...]
+) -> None:
+    assert trigger_categories(text) == categories
 
 
 def test_every_term_is_found_where_it_stands() -> None:
