@@ -87,6 +87,8 @@ def test_what_is_left_out_is_not_heard() -> None:
     query = query_of([one.text for one in found.hears], list(LEFT_OUT.values()))
     assert holds(query, "Orvane'nin tadı bozuk") and holds(query, "weer #ORVANE")
     assert not holds(query, "we are hiring at Orvane") and not holds(query, "Orvane: 20% kortingscode")
+    assert not holds(query, "Orvane : offre d’emploi à Lyon") and not holds(query, "Orvane Gewinnspiel!")
+    assert not holds(query, "Orvane كود خصم جديد")
 
 
 def test_the_words_of_a_query_are_marked_in_any_spelling_and_the_pieces_make_the_text() -> None:

@@ -38,9 +38,15 @@ the and for you are with this that was not but have from they what all can
 bir icin cok ama ben sen daha gibi kadar her olan var yok degil
 een het van dat niet met zijn voor maar wat die ook naar dan
 este sunt pentru din care mai dar cum asta foarte fost
+der die das und ist nicht auch auf ein eine mit sich noch aber
+les des est pour que qui dans une pas sur avec mais tout plus
+los las del por con para una como pero muy esta este todo
+che non per una con sono della come anche questo piu
+que nao para uma com por mais como isso muito
+من في على هذا التي كان مع عن الى ما
 """
-COMMON: Final = frozenset(_TALK.split())
-"""Words of everyday talk in four languages, folded."""
+COMMON: Final = frozenset(map(fold, _TALK.split()))
+"""Words of everyday talk in ten languages, folded."""
 
 LOOKS_LIKE_AN_OPERATOR: Final = {
     "and": "AND",
@@ -54,6 +60,13 @@ LOOKS_LIKE_AN_OPERATOR: Final = {
     "niet": "NOT",
     "și": "AND",
     "sau": "OR",
+    "und": "AND",
+    "oder": "OR",
+    "nicht": "NOT",
+    "et": "AND",
+    "ou": "OR",
+    "y": "AND",
+    "oppure": "OR",
 }
 
 WORDS: Final = {

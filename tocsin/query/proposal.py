@@ -25,12 +25,51 @@ SHORTEST: Final = 3
 """Letters of a name that is still told apart when a doubled letter is written once."""
 
 MOST: Final = 60
-LEFT_OUT: Final[dict[Why, str]] = {
-    "jobs": '("job opening" OR vacancy OR "we are hiring" OR vacature OR "iş ilanı" OR "loc de munca" OR angajam)',
-    "shop": '("discount code" OR "promo code" OR kortingscode OR "indirim kodu" OR "cod de reducere")',
-    "prizes": '(giveaway OR "win a" OR winactie OR çekiliş OR "concurs cu premii")',
+_SAID: Final[dict[Why, tuple[str, ...]]] = {
+    "jobs": (
+        *(
+            "job opening",
+            "vacancy",
+            "we are hiring",
+            "vacature",
+            "iş ilanı",
+            "loc de munca",
+            "angajam",
+            "stellenangebot",
+        ),
+        *("offre d'emploi", "oferta de empleo", "offerta di lavoro", "vaga de emprego", "وظيفة شاغرة"),
+    ),
+    "shop": (
+        *(
+            "discount code",
+            "promo code",
+            "kortingscode",
+            "indirim kodu",
+            "cod de reducere",
+            "rabattcode",
+            "gutscheincode",
+        ),
+        *("code promo", "código de descuento", "codice sconto", "cupom de desconto", "كود خصم"),
+    ),
+    "prizes": (
+        *(
+            "giveaway",
+            "win a",
+            "winactie",
+            "çekiliş",
+            "concurs cu premii",
+            "gewinnspiel",
+            "jeu concours",
+            "sorteo",
+        ),
+        *("concorso a premi", "sorteio", "مسابقة وجوائز"),
+    ),
 }
-"""What talks of nearly every brand and says nothing of it, in four languages."""
+LEFT_OUT: Final[dict[Why, str]] = {
+    why: "(" + " OR ".join(term if term.isalpha() else f'"{term}"' for term in terms) + ")"
+    for why, terms in _SAID.items()
+}
+"""What talks of nearly every brand and says nothing of it, in ten languages."""
 
 
 @dataclass(frozen=True, slots=True)
