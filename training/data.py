@@ -61,8 +61,8 @@ SOURCES: Final = (
     Source("vader_tweets", ("en",), 0.5),
     Source("tr_tweets_binary", ("tr",), 2.0, weight_in_all=4.0),
     Source("red_ro", ("ro",), 1.5, weight_in_all=4.5),
-    Source("brighter", ("ro", "de", "es", "pt"), 0.5),
-    Source("xed", ("tr", "nl", "de", "es", "fr", "it", "pt"), 0.1, posts=False),
+    Source("brighter", ("ro", "de", "es", "pt", "sv"), 0.5),
+    Source("xed", ("tr", "nl", "de", "es", "fr", "it", "pl", "pt"), 0.1, posts=False),
     Source("xed", ("ro",), 0.3, posts=False),
     Source("mabsa5", ("tr", "nl"), 0.4, posts=False),
     Source("mabsa5", ("de", "es", "fr", "pt"), 0.1, posts=False),
@@ -87,7 +87,7 @@ TO_AN_ACCOUNT: Final = 2.5
 """The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
 TEACHER: Final = Path(__file__).with_name("teacher.npz")
 """What the deep scorer says of some lines (`training/deep.py`): by their keys, the share of each label in ten-thousandths."""
-TAUGHT_ALONE: Final = ("de", "es", "fr", "it", "pt")
+TAUGHT_ALONE: Final = ("de", "es", "fr", "it", "pt", "pl", "sv")
 """The languages in which no cleared set has posts with a sentiment: most of what their models learn comes from the teacher."""
 UNTAUGHT: Final = ("ar",)
 """The languages of which no cleared set has a line: their models learn our own posts alone. What one hand wrote is labelled right
@@ -95,6 +95,8 @@ more often than what strangers write, so in the fit of the confidence the held-o
 languages label them, stand beside our own."""
 FURTHER: Final = (*TAUGHT_ALONE, *UNTAUGHT)
 """The languages with a model beside those of the corpus."""
+OF_TWEETS: Final = ("de", "es", "fr", "it", "pt", "ar")
+"""Those of them in which people labelled tweets (UMSAB), which no model learns from."""
 TEACHER_OF_MANY: Final = Path(__file__).with_name("teacher-of-many.npz")
 """The same as `TEACHER` for lines in the languages of `TAUGHT_ALONE`."""
 TAUGHT: Final = {

@@ -1,4 +1,4 @@
-"""The table of `processors/understand/letters.py`, counted from cleared texts in eleven languages."""
+"""The table of `processors/understand/letters.py`, counted from cleared texts in twelve languages."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from processors.understand.letters import BUCKETS, LANGUAGES, UNIT, pieces
 from training.corpus import LANGUAGES as OWN
 from training.corpus import posts
 from training.data import FREE
+from training.short import CRISES, WRITTEN, written
 
 SETS: Final = ("xed", "brighter", "mabsa5", "red_ro", "tweeteval_sentiment")
 """Cleared sets whose texts are read; labels are not. `tweeteval_sentiment` and `red_ro` name one language each in every row."""
 MOST_OF_A_SET: Final = 8_000
 """The first so many rows of a language in a set: more English tweets would say nothing new."""
 LEXICONS: Final = "lexicons"
-WRITTEN: Final = Path(__file__).with_name("languages")
+SENTENCES: Final = Path(__file__).with_name("languages")
 """Sentences that were written for Tocsin, a file a language: for languages that no cleared set has."""
+BY_OUR_POSTS: Final = ("pl", "sv")
+"""The languages of which our own posts (`training/short.py`) are read, too: the sets have few of them."""
 _POWER: Final = 0.5
 """A word that stands four times counts twice: letters are learnt from the vocabulary more than from the commonest words."""
 _ADDED: Final = 0.28
@@ -66,11 +69,12 @@ def save_language(folder: Path, path: Path) -> dict[str, Any]:
         np.savez_compressed(file, weights=table, told=np.frombuffer(told, dtype=np.uint8))
     return {
         "model": f"letters-{hashlib.sha256(table.tobytes()).hexdigest()[:8]}",
-        "task": "how well a word fits each of eleven languages, beside fastText's lid.176",
+        "task": "how well a word fits each of twelve languages, beside fastText's lid.176",
         "kind": "logarithms of odds of hashed words, runs of letters and marked letters (naive Bayes)",
         "learnt_from": [
             "training/corpus",
             "training/languages",
+            *(f"training/{one.name}" for one in (WRITTEN, CRISES)),
             *SETS,
             "lexicons/multilang_*",
             "lexicons/afinn_en",
@@ -91,7 +95,10 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
     for language in OWN:
         for post in posts(language):
             yield language, post.text
-    for path in sorted(WRITTEN.glob("*.txt")):
+    for one in written(WRITTEN, CRISES):
+        if one.language in BY_OUR_POSTS:
+            yield one.language, one.text
+    for path in sorted(SENTENCES.glob("*.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             yield path.stem, line
     for path in (*sorted((folder / LEXICONS).glob("multilang_*.tsv")), folder / LEXICONS / "afinn_en.tsv"):

@@ -35,8 +35,10 @@ NAMES: Final = {
     "fr": "French",
     "it": "Italian",
     "nl": "Dutch",
+    "pl": "Polish",
     "pt": "Portuguese",
     "ro": "Romanian",
+    "sv": "Swedish",
     "tr": "Turkish",
 }
 

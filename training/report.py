@@ -26,7 +26,7 @@ from processors.understand.linear import LinearScorer, load_model
 from processors.understand.sentiment import Scorer, Sentiment
 from processors.understand.understander import Understander, default_scorers
 from training.corpus import LANGUAGES, SENTIMENTS, posts
-from training.data import FURTHER, is_held_out
+from training.data import FURTHER, OF_TWEETS, is_held_out
 from training.emotions import emotion_table
 from training.shares import (
     LANGUAGE,
@@ -55,7 +55,9 @@ SETS: Final = (
     ("nl_bolcom", "nl"),
     ("red_ro", "ro"),
     ("laroseda", "ro"),
-    *(("umsab", language) for language in FURTHER),
+    *(("umsab", language) for language in OF_TWEETS),
+    ("xed", "pl"),
+    ("brighter", "sv"),
 )
 
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from processors.understand.corrected import Rates, Share, corrected_share
 from processors.understand.sentiment import Sentiment
 from training.corpus import SENTIMENTS
-from training.data import FURTHER
+from training.data import OF_TWEETS
 from training.talk import PREVALENCES
 
 SET: Final = "airline2015"
@@ -37,7 +37,7 @@ NOT_MET: Final = (
     ("nl_politics", "nl"),
     ("nl_bolcom", "nl"),
     ("laroseda", "ro"),
-    *(("umsab", language) for language in FURTHER),
+    *(("umsab", language) for language in OF_TWEETS),
 )
 """Sets with labels of people or stars that neither weights nor corrections come from, with the language."""
 WINDOW: Final = 400

@@ -16,7 +16,9 @@ NAMES_OF_SPOKEN: Final = NAMES_OF_LANGUAGES | {
     "es": "Español",
     "fr": "Français",
     "it": "Italiano",
+    "pl": "Polski",
     "pt": "Português",
+    "sv": "Svenska",
 }
 """The languages that mentions are in, by themselves: those of the page, and others that have a model."""
 SCHEDULE: Final = "schedule"

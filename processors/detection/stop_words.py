@@ -1,4 +1,4 @@
-"""The words that carry no story, in ten languages (stop_words.toml), folded as `tocsin.query.fold` folds them."""
+"""The words that carry no story, in twelve languages (stop_words.toml), folded as `tocsin.query.fold` folds them."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ The weight of a term is its log-odds now against before, with a prior, in units 
 term of three texts that was never heard before is not infinitely unusual. Texts are counted, not repetitions; copies of a text
 are one text.
 
-Stop words of ten languages, and the brand with its spellings, are no terms. A pair of words stands for its parts where they are
-hardly said apart: "data breach" and not also "data" and "breach".
+Stop words of twelve languages, and the brand with its spellings, are no terms. A pair of words stands for its parts where they
+are hardly said apart: "data breach" and not also "data" and "breach".
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
-VERSION = 2
+VERSION = 3
 """The version of the rule by which a mention has its language. Where it changes, stored mentions are understood anew."""
 
 MAX_CHARS = 240
@@ -50,7 +50,11 @@ _HITS_TO_ODDS = tuple(math.exp(1.3 * hits) for hits in range(_MOST_WORDS + 1))
 _FIT_COUNTS, _FARTHEST = 1.0, 25.0
 """The fit of a language (`letters.py`) beside the best fit counts with this power, down to so far below it."""
 _OTHERS_FIT = 0.6
-"""A language whose letters were not learnt is taken to fit so much as well as the best of those that were."""
+"""Any other language whose letters were not learnt is taken to fit so much as well as the best of those that were."""
+_LIKE = {"da": "sv", "no": "sv", "cs": "pl", "sk": "pl"}
+"""Languages whose letters were not learnt, each with a neighbour whose words look alike."""
+_LESS = 2.0
+"""Such a language is taken to fit so much less than its neighbour, so that fastText and function words tell the two apart."""
 _LEAST_SETTLING, _LEAST_LEAD = 4, 3
 """A language of `SCORED` is settled by so many different function words of it, and so many more than of any other."""
 
@@ -60,7 +64,7 @@ _AGAINST = (3, 2)
 # The odds of a language before a letter is read. fastText puts texts that it cannot place among Wikipedia's small languages, so
 # these need more evidence than the languages that users write.
 FIRST_CLASS = ("en", "tr", "nl", "ro")
-SCORED = (*FIRST_CLASS, "ar", "de", "es", "fr", "it", "pt")
+SCORED = (*FIRST_CLASS, "ar", "de", "es", "fr", "it", "pl", "pt", "sv")
 """The languages whose models of sentiment and facets come with Tocsin. Their function words may settle a text's language."""
 _COMMON = frozenset(FIRST_CLASS) | {
     *("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
@@ -75,7 +79,7 @@ _ASK_THE_MODEL = "?"
 """The stand-in for a word that belongs to none of our languages."""
 _OUR_LETTERS = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZçğıöşüâîûÇĞİÖŞÜÂÎÛășțţĂȘȚŢéèëêïÉÈËÊÏ"
-    "áàäìíñòóôõßùúûœæÁÀÄÌÍÑÒÓÔÕÙÚÛŒÆªº"
+    "áàäìíñòóôõßùúûœæÁÀÄÌÍÑÒÓÔÕÙÚÛŒÆªºąćęłńśźżåĄĆĘŁŃŚŹŻÅ"
 )
 _TELLING = {
     "ğ": ("tr", 2),
@@ -85,6 +89,11 @@ _TELLING = {
     "ț": ("ro", 2),
     "ţ": ("ro", 2),
     "ș": ("ro", 2),
+    "ł": ("pl", 2),
+    "ę": ("pl", 1),
+    "ś": ("pl", 1),
+    "ż": ("pl", 1),
+    "å": ("sv", 1),
 }
 """Letters that other languages hardly use, each with its language and its worth in function words."""
 _EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
@@ -106,7 +115,9 @@ _LETTERS_OF_ASCII = bytes(
     else 32
     for point in range(256)
 )
-_PLAIN = str.maketrans("çğıöşüăâîșțţáàéèêëíìóòôõúùûñß’'", "cgiosuaaisttaaeeeeiioooouuuns''")
+_PLAIN = str.maketrans(
+    "çğıöşüăâîșțţáàéèêëíìóòôõúùûñß’'ąćęłńśźżåä", "cgiosuaaisttaaeeeeiioooouuuns''acelnszzaa"
+)
 # Varieties that fastText tells apart, by the one language that Tocsin keeps for them.
 _ONE_OF = {
     **dict.fromkeys(("als", "bar"), "de"),
@@ -131,6 +142,7 @@ _OTHER_CODES = {
     "ita": "it",
     "por": "pt",
     "pol": "pl",
+    "swe": "sv",
     "ara": "ar",
     "rus": "ru",
     "iw": "he",
@@ -297,7 +309,7 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
         code: max(found.get(code, 0.0), _FLOOR)
         * _PRIOR.get(code, _PRIOR_REST)
         * _HITS_TO_ODDS[min(hits.get(code, 0), _MOST_WORDS)]
-        * math.exp(_FIT_COUNTS * max(-_FARTHEST, fits.get(code, _OTHERS_FIT * best_fit) - best_fit))
+        * math.exp(_FIT_COUNTS * max(-_FARTHEST, _fit(code, fits, best_fit) - best_fit))
         for code in found.keys() | hits.keys() | fits.keys()
     }
     if not scores:
@@ -306,11 +318,18 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
     return best, min(1.0, scores[best] / sum(scores[code] for code in sorted(scores)))
 
 
+def _fit(code: str, fits: dict[str, float], best_fit: float) -> float:
+    if code in fits:
+        return fits[code]
+    return fits[_LIKE[code]] - _LESS if code in _LIKE else _OTHERS_FIT * best_fit
+
+
 class _Written:
     """The content of function_words.toml."""
 
     def __init__(self, written: dict[str, Any]) -> None:
         self.others = frozenset(written.pop("others").split())
+        self.neighbours = {language: words.split() for language, words in written.pop("neighbours").items()}
         self.settling = {language: words.split() for language, words in written.pop("settling").items()}
         self.words: dict[str, list[str]] = {language: words.split() for language, words in written.items()}
 
@@ -335,13 +354,16 @@ def _packed() -> tuple[list[str], dict[str | None, int]]:
     """The languages, and each word that may settle one as a number with a byte per language. The byte is 1 for a language that
     has the word. At most 120 words fit into the part of a text that is read, so a sum over them counts without a carry.
     """
-    languages = list(_written().words)
+    languages = [*_written().words, *_written().neighbours]
     packed: dict[str | None, int] = {None: 0}
     for word, its in _function_words().items():
         packed[word] = sum(1 << 8 * languages.index(language) for language in its)
     for language, words in _written().settling.items():
         for word in words:
             packed.setdefault(word, 1 << 8 * languages.index(language))
+    for language, words in _written().neighbours.items():
+        for word in words:
+            packed[word] += 1 << 8 * languages.index(language)
     for letter, (language, worth) in _TELLING.items():
         packed[letter] = worth << 8 * languages.index(language)
     return languages, packed

@@ -1,4 +1,4 @@
-"""The letters and words of eleven languages: how well a word fits each of them, learnt from cleared texts.
+"""The letters and words of twelve languages: how well a word fits each of them, learnt from cleared texts.
 
 A table has a row for each hashed piece of a word (the word, its runs of one to six letters, its letters with marks) and a
 column for each language. A cell is the logarithm of how much more often the piece stands in that language than in the others,
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
 
-LANGUAGES: Final = ("de", "en", "es", "fr", "id", "it", "nl", "pl", "pt", "ro", "tr")
+LANGUAGES: Final = ("de", "en", "es", "fr", "id", "it", "nl", "pl", "pt", "ro", "sv", "tr")
 BUCKETS: Final = 1 << 18
 UNIT: Final = 256
 """The table is in whole numbers of this part of a natural logarithm."""
@@ -30,9 +30,9 @@ _MOST_KEPT: Final = 1 << 15
 """The most words that are remembered: 8 MB at the very most."""
 
 _LETTERS: Final = frozenset(
-    "abcdefghijklmnopqrstuvwxyz'’ªºàáâãäæçèéêëìíîïñòóôõöùúûüßœÿąćęğıłńśşșţțźżăș\u0300\u0307ýþðď˝"
+    "abcdefghijklmnopqrstuvwxyz'’ªºàáâãäåæçèéêëìíîïñòóôõöùúûüßœÿąćęğıłńśşșţțźżăș\u0300\u0307ýþðď˝"
 )
-"""The letters of the eleven languages in lower case; the last five stand for Turkish and Romanian ones in a wrong encoding."""
+"""The letters of the twelve languages in lower case; the last five stand for Turkish and Romanian ones in a wrong encoding."""
 
 _Row = npt.NDArray[np.int64]
 
@@ -59,7 +59,7 @@ _RUNS: Final = [
 
 
 def fit_of(words: Sequence[str], plains: Sequence[str]) -> dict[str, float]:
-    """By language, how well the words fit it beside the other ten, as the logarithm of odds. 0 says nothing."""
+    """By language, how well the words fit it beside the other eleven, as the logarithm of odds. 0 says nothing."""
     if not _LETTERS.issuperset("".join(words)):
         # A letter of another language, or of another script: the table has not met that language.
         return dict.fromkeys(LANGUAGES, 0.0)

@@ -29,6 +29,8 @@ _JOINTS: Final = (
     *("mais", "tandis", "alors que", "pourtant", "cependant", "et", "contrairement"),
     *("però", "mentre", "invece", "eppure", "e", "ed"),
     *("mas", "porém", "enquanto", "já", "contudo"),
+    *("ale", "lecz", "jednak", "natomiast", "podczas gdy", "chociaż", "oraz", "niż", "w przeciwieństwie do"),
+    *("men", "medan", "däremot", "dock", "samtidigt", "och", "än", "till skillnad från", "jämfört med"),
     *("لكن", "ولكن", "بس", "بينما", "أما", "اما"),
 )
 _CUT: Final = re.compile(

@@ -2,7 +2,7 @@
 
 A crisis may begin with one post ("my phone caught fire"), so Tocsin searches each matched mention for some words: those of harm
 (`safety`), of law and authorities (`regulator`), of attacks (`violence`), of leaked data (`data_breach`) and of people at the top
-falling (`executive`), in ten languages. The terms are data in triggers.toml, which also says how to write one. They
+falling (`executive`), in twelve languages. The terms are data in triggers.toml, which also says how to write one. They
 tell what a post talks about. They do not tell whether it is true, or about whom; they do not understand a negation.
 """
 

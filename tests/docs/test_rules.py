@@ -22,10 +22,10 @@ LONGER = {
     "api/pages/locales/tr.toml": CATALOGUE,
     "docs/commands.md": "every command, written by the code, a section each, which one looks up by its name",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
-    "processors/understand/triggers.toml": "the terms of ten languages, which one looks up by category and language",
+    "processors/understand/triggers.toml": "the terms of twelve languages, which one looks up by category and language",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tocsin/store/schema.py": "every table, in one place",
-    "training/terms.toml": "the terms of ten languages, which one looks up by value and language",
+    "training/terms.toml": "the terms of twelve languages, which one looks up by value and language",
 }
 PROSE_OR_CODE = {".py", ".md", ".js", ".css", ".html", ".j2", ".toml", ".yaml", ".sh", ".cfg"}
 SERVICES = ("tocsin", "ingest", "processors", "alerts", "api", "ops")

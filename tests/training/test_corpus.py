@@ -78,7 +78,7 @@ def test_a_real_name_is_named_with_its_place_with_or_without_a_suffix() -> None:
     assert real_names("een dag, een klmop, een Duovlinder") == []
 
 
-WORDS_OF_THE_LANGUAGE = {"de": {"uber"}, "it": {"arriva", "cda"}}
+WORDS_OF_THE_LANGUAGE = {"de": {"uber"}, "it": {"arriva", "cda"}, "sv": {"slack"}}
 """Real names that are ordinary words of a language."""
 
 

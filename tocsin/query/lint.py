@@ -43,10 +43,12 @@ les des est pour que qui dans une pas sur avec mais tout plus
 los las del por con para una como pero muy esta este todo
 che non per una con sono della come anche questo piu
 que nao para uma com por mais como isso muito
+nie sie jest jak dla czy tylko ale juz tego bardzo przez
+och att det som inte jag med den har till men var fran
 من في على هذا التي كان مع عن الى ما
 """
 COMMON: Final = frozenset(map(fold, _TALK.split()))
-"""Words of everyday talk in ten languages, folded."""
+"""Words of everyday talk in twelve languages, folded."""
 
 LOOKS_LIKE_AN_OPERATOR: Final = {
     "and": "AND",
@@ -67,6 +69,12 @@ LOOKS_LIKE_AN_OPERATOR: Final = {
     "ou": "OR",
     "y": "AND",
     "oppure": "OR",
+    "oraz": "AND",
+    "lub": "OR",
+    "albo": "OR",
+    "och": "AND",
+    "eller": "OR",
+    "inte": "NOT",
 }
 
 WORDS: Final = {

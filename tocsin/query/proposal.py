@@ -37,7 +37,15 @@ _SAID: Final[dict[Why, tuple[str, ...]]] = {
             "angajam",
             "stellenangebot",
         ),
-        *("offre d'emploi", "oferta de empleo", "offerta di lavoro", "vaga de emprego", "وظيفة شاغرة"),
+        *(
+            "offre d'emploi",
+            "oferta de empleo",
+            "offerta di lavoro",
+            "vaga de emprego",
+            "وظيفة شاغرة",
+            "oferta pracy",
+            "lediga jobb",
+        ),
     ),
     "shop": (
         *(
@@ -49,7 +57,15 @@ _SAID: Final[dict[Why, tuple[str, ...]]] = {
             "rabattcode",
             "gutscheincode",
         ),
-        *("code promo", "código de descuento", "codice sconto", "cupom de desconto", "كود خصم"),
+        *(
+            "code promo",
+            "código de descuento",
+            "codice sconto",
+            "cupom de desconto",
+            "كود خصم",
+            "kod rabatowy",
+            "rabattkod",
+        ),
     ),
     "prizes": (
         *(
@@ -62,14 +78,14 @@ _SAID: Final[dict[Why, tuple[str, ...]]] = {
             "jeu concours",
             "sorteo",
         ),
-        *("concorso a premi", "sorteio", "مسابقة وجوائز"),
+        *("concorso a premi", "sorteio", "مسابقة وجوائز", "konkurs z nagrodami", "utlottning"),
     ),
 }
 LEFT_OUT: Final[dict[Why, str]] = {
     why: "(" + " OR ".join(term if term.isalpha() else f'"{term}"' for term in terms) + ")"
     for why, terms in _SAID.items()
 }
-"""What talks of nearly every brand and says nothing of it, in ten languages."""
+"""What talks of nearly every brand and says nothing of it, in twelve languages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def test_a_model_that_is_missing_damaged_or_anothers_is_named(
 ) -> None:
     store = store_at(tmp_path / "store.db")
     [whole] = said(store)
-    assert whole == ("ok", "the models of en, tr, nl, ro, ar, de, es, fr, it, pt are whole", "")
+    assert whole == ("ok", "the models of en, tr, nl, ro, ar, de, es, fr, it, pl, pt, sv are whole", "")
     desk = Desk(store)
     desk.hear("Lumo is late", "Lumo is fine")
     assert said(store)[1][:2] == (

@@ -48,11 +48,11 @@ def test_each_line_is_answered_in_order() -> None:
         '{"text": "I love this so much"}\n'
         '{"text": "worst service ever", "lang": "en"}\n'
         '{"text": "Kargom hâlâ gelmedi, berbat bir hizmet"}\n'
-        '{"text": "Jestem bardzo zadowolona", "lang": "pl", "id": 7}\n'.encode()
+        '{"text": "Nagyon elégedett vagyok", "lang": "hu", "id": 7}\n'.encode()
     )
     assert bad == 0
     assert [a["label"] for a in answers] == ["positive", "negative", "negative", "unscored"]
-    assert [a["lang"] for a in answers] == ["en", "en", "tr", "pl"]
+    assert [a["lang"] for a in answers] == ["en", "en", "tr", "hu"]
     assert all(set(a) == {"label", "score", "confidence", "lang", "model", *FACETS} for a in answers)
     assert all(answers[3][facet] == [] for facet in FACETS)
     assert 0 < answers[0]["score"] <= 1 and -1 <= answers[1]["score"] < 0
@@ -110,7 +110,7 @@ def test_nul_wrong_encodings_and_long_texts_survive(line: bytes) -> None:
 def test_the_words_that_counted_are_told_where_they_are_asked_for() -> None:
     text = "> I love this app\nno, it is terrible"
     given = "".join(
-        f"{json.dumps(one)}\n" for one in ({"text": text}, {"text": "To jest do niczego", "lang": "pl"}, 5)
+        f"{json.dumps(one)}\n" for one in ({"text": text}, {"text": "Ez semmire se jó", "lang": "hu"}, 5)
     )
     (read, other, bad), _ = _answers(given.encode(), with_reasons=True)
     assert all(text[one["start"] : one["end"]] == one["word"] for one in read["reasons"])
@@ -166,9 +166,9 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
 
 def test_the_second_opinion_answers_in_any_language_and_knows_no_confidence() -> None:
     head = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
-    scorer = DeepScorer(lambda text: [1.0 if "nie" in text else -1.0, *[0.0] * (WIDTH - 1)], head)
+    scorer = DeepScorer(lambda text: [1.0 if "nem" in text else -1.0, *[0.0] * (WIDTH - 1)], head)
     answers, bad = _answers(
-        b'{"text": "Tak nie wolno", "lang": "pl"}\n{"text": "I love it"}\n{"text": " "}\nno\n',
+        b'{"text": "Ezt nem szabad", "lang": "hu"}\n{"text": "I love it"}\n{"text": " "}\nno\n',
         second=lambda text, _: scorer.sentiment(text),
     )
     assert bad == 1
@@ -188,7 +188,7 @@ def test_both_scorers_together_say_what_neither_is_sure_of() -> None:
     bad_news = DeepScorer(lambda text: [3.0, *[0.0] * (WIDTH - 1)], head)
     answers, _ = _answers(
         b'{"text": "I love it"}\n{"text": "They open a shop in Leeds in May"}\n'
-        b'{"text": "To wszystko", "lang": "pl"}\n{"text": " "}\n',
+        b'{"text": "Ez minden", "lang": "hu"}\n{"text": " "}\n',
         second=BothScorers(bad_news, default_scorers()).sentiment,
     )
     assert [one["label"] for one in answers] == ["positive", "negative", "negative", "unscored"]

@@ -46,9 +46,11 @@ def test_the_brand_its_spellings_and_stop_words_are_no_terms() -> None:
         "non ne posso più con gli lumo e dei nostri sono ancora su {n}",
         "isso não é para nós lumo nem para vocês também {n}",
         "هذا مش من لومو ولا على الذين معنا lumo {n}",
+        "to nie jest tak jak zawsze u nas lumo i co teraz z tym {n}",
+        "det är inte så här vi vill ha det lumo och vad ska man {n}",
     ],
 )
-def test_stop_words_of_six_more_languages_are_no_terms(text: str) -> None:
+def test_stop_words_of_eight_more_languages_are_no_terms(text: str) -> None:
     assert terms([text.format(n=n) for n in range(6)], [], "lumo", "لومو") == []
 
 

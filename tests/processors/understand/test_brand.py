@@ -68,7 +68,7 @@ def test_the_label_toward_the_brand_is_told_where_it_is_another_one() -> None:
             asked(text, OWN, "positive"),
             asked("I love this lamp", Brand(model=taught), "positive"),
             asked("I love this table", Brand(model=taught), "positive"),
-            AboutBrand(text, "pl", "negative", OWN),
+            AboutBrand(text, "hu", "negative", OWN),
         ]
     )
     assert [one and (one.label, one.how) for one in found] == [

@@ -1,4 +1,4 @@
-"""The facets of texts: what is said of plain sentences in ten languages, and what a model's file must be."""
+"""The facets of texts: what is said of plain sentences in twelve languages, and what a model's file must be."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ def told(language: str, text: str) -> set[tuple[str, str]]:
         ("pt", "o sistema caiu, está tudo fora do ar", "crisis", "outage"),
         ("pt", "que raiva, estou furioso com isso", "emotion", "anger"),
         ("ar", "متى يفتح المحل يوم الأحد؟", "intent", "question"),
+        ("pl", "O której otwieracie sklep w niedzielę?", "intent", "question"),
+        ("pl", "awaria, aplikacja nie działa od rana", "crisis", "outage"),
+        ("pl", "wyciek danych klientów, ktoś ma moje hasło", "crisis", "data"),
+        ("sv", "Hur dags öppnar ni på söndag?", "intent", "question"),
+        ("sv", "appen ligger nere igen, driftstörning sedan i morse", "crisis", "outage"),
+        ("sv", "facket varslar om strejk på lagret", "crisis", "labour"),
         ("ar", "السيستم واقع من الصبح والتطبيق مش شغال", "crisis", "outage"),
     ],
 )
@@ -85,6 +91,8 @@ def test_plain_sentences_are_read_as_people_would(language: str, text: str, face
         ("it", "ti ammazzo se non mi ridai i soldi", "violence"),
         ("pt", "bando de ladrões, quero meu dinheiro", "insult"),
         ("ar", "يا حرامية رجعوا فلوسي", "insult"),
+        ("pl", "złodzieje i oszuści, banda idiotów", "insult"),
+        ("sv", "jävla idioter, ge tillbaka pengarna", "insult"),
     ],
 )
 def test_words_that_harm_are_told_whatever_the_model_says(language: str, text: str, kind: str) -> None:
@@ -104,6 +112,8 @@ def test_words_that_harm_are_told_whatever_the_model_says(language: str, text: s
         ("es", "Llevo tres semanas esperando el paquete, es inaceptable"),
         ("it", "Tre settimane che aspetto il pacco, è inaccettabile"),
         ("pt", "Três semanas esperando o pacote, é inaceitável"),
+        ("pl", "Trzy tygodnie czekam na paczkę, to niedopuszczalne"),
+        ("sv", "Har väntat på paketet i tre veckor, helt oacceptabelt"),
     ],
 )
 def test_anger_and_jokes_without_harm_are_not_hidden(language: str, text: str) -> None:
@@ -126,7 +136,7 @@ def test_nothing_is_said_of_a_text_that_says_nothing(language: str) -> None:
 
 
 def test_a_language_without_a_model_has_no_facets() -> None:
-    assert shipped_facets("pl") is None
+    assert shipped_facets("hu") is None
 
 
 def test_a_model_that_is_damaged_or_of_other_columns_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.understand.language import detect_language, language_code
+from processors.understand.language import detect_language, language_code, language_of
 from processors.understand.letters import fit_of
 from tests.contracts.examples import examples
 
@@ -56,6 +56,14 @@ POSTS = {
         "Estou esperando há três horas e ninguém me ligou ainda, isso é uma vergonha",
         "o aplicativo não funciona desde ontem e vocês não dizem nada",
     ],
+    "pl": [
+        "Czekam na paczkę już trzy tygodnie i nikt się do mnie nie odzywa",
+        "czemu ta aplikacja znowu nie dziala, przeciez to juz jest przesada",
+    ],
+    "sv": [
+        "Jag har väntat på mitt paket i tre veckor och ingen svarar på mejl",
+        "varfor funkar inte appen igen, det ar ju inte ens forsta gangen",
+    ],
 }
 """The languages whose function words settle a text, first-class or not."""
 
@@ -90,6 +98,9 @@ def test_other_languages_are_not_pulled_into_ours(lang: str, text: str) -> None:
         ("sv", "Det är en av de bästa butikerna i stan, tack för hjälpen"),
         ("hr", "Čekam paket već tri tjedna i nitko se ne javlja na telefon"),
         ("cs", "Čekám na balík už tři týdny a nikdo nebere telefon"),
+        ("cs", "cekam na balik uz dva tydny a nikdo neodpovida na maily"),
+        ("da", "Tusind tak for hjælpen, I er de bedste"),
+        ("da", "Kundeservice var flinke og løste problemet hurtigt"),
         ("hu", "ez nagyon rossz volt es nem is valaszolnak, de mar mindegy"),
         ("az", "Üç həftədir bağlamamı gözləyirəm, heç kim telefona cavab vermir"),
         ("fi", "Olen odottanut pakettia kolme viikkoa eikä kukaan vastaa puhelimeen"),
@@ -237,3 +248,21 @@ assert language.detect_language("the train is late again")[0] == "en"
 assert not seen, seen
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_polish_is_settled_by_words_that_its_neighbours_have_not() -> None:
+    """Croatian, Czech and Slovak share its small words, and its own ones outweigh what a network says."""
+    assert language_of("to jest i na to, od do za po co ja ty", "hr") == "hr"
+    assert language_of("to juz jest przesada, czemu nikt sie nie odzywa przez tydzien", "en") == "pl"
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("pl", "Świeża ryba łosoś żółty śledź"),
+        ("sv", "Jag vet inget om det"),
+        ("sv", "Underbart god mat och fin utsikt!"),
+    ],
+)
+def test_polish_and_swedish_are_told_by_their_letters(lang: str, text: str) -> None:
+    assert detect_language(text)[0] == lang

@@ -165,8 +165,10 @@ def test_a_stem_stands_for_what_begins_with_it_and_a_suffix_may_turn_it() -> Non
         ("fr", "génial", "arnaque"),
         ("it", "ottimo", "truffa"),
         ("nl", "geweldig", "waardeloos"),
+        ("pl", "świetny", "oszustwo"),
         ("pt", "ótimo", "golpe"),
         ("ro", "excelent", "dezastru"),
+        ("sv", "jättebra", "bedrägeri"),
         ("tr", "harika", "rezalet"),
     ),
 )
@@ -207,6 +209,16 @@ COMPLAINED_AND_PRAISED = {
         "Que maravilha, obrigado a toda a equipe, atendimento ótimo",
         "O show começa às 20 horas",
     ),
+    "pl": (
+        "Tragiczna obsługa, trzy tygodnie czekam na paczkę i nikt nie odbiera, jestem wściekła",
+        "Cudowne miejsce, dziękuję całej ekipie, wszystko świetne",
+        "Koncert zaczyna się o 20",
+    ),
+    "sv": (
+        "Urusel service, har väntat i tre veckor och ingen svarar, jag är så jävla arg",
+        "Vilket underbart hotell, tack till hela personalen, så glad",
+        "Konserten börjar klockan 20",
+    ),
 }
 
 
@@ -229,7 +241,10 @@ def test_a_further_language_has_labels_a_confidence_and_facets(language: str) ->
         ("es", "no me gusta nada"),
         ("fr", "J'aime pas du tout cette appli"),
         ("it", "non mi piace per niente"),
+        ("pl", "nie podoba mi się to wcale"),
         ("pt", "não gostei"),
+        ("sv", "Appen funkar inte"),
+        ("sv", "jag gillar inte det här"),
     ),
 )
 def test_a_negated_good_word_is_bad_before_and_behind_its_negator(language: str, text: str) -> None:
