@@ -12,13 +12,14 @@ import argparse
 import hashlib
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from processors.understand.artefacts import FOLDER
-from processors.understand.linear import load_model
+from processors.understand.linear import LinearScorer, load_model
+from training.contrast import Named, card_of_contrast, contrasts, examples_of, fit_contrast, of_the_corpus
 from training.corpus import LANGUAGES
 from training.data import (
     FREE,
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path.with_suffix(".json").write_text(text, encoding="utf-8")
         print(f"{path.name}: {len(found):,} examples, {path.stat().st_size:,} bytes, version {model.version}")
         _train_facets(language, given)
+    _train_contrast(given)
     if given.data is not None:
         path = given.out / "language.npz"
         _write_card(path, save_language(given.data, path), {})
@@ -101,6 +103,28 @@ def _held_out_of(language: str, given: argparse.Namespace) -> Lent:
     model = load_model(given.out / f"sentiment-{language}.npz")
     found = examples(language, given.data, everything=given.all)
     return Lent(model, [one for one in sorted(found) if is_held_out(one.text)])
+
+
+def _train_contrast(given: argparse.Namespace) -> None:
+    """What posts that name two brands teach, by the models of their languages: those just made, else the package's."""
+    posts_of: dict[str, list[Named]] = defaultdict(list)
+    for one in (*of_the_corpus(), *contrasts()):
+        posts_of[one.language].append(one)
+    found = [
+        examples_of(language, named, LinearScorer(language, load_model(_newest(language, given))))
+        for language, named in sorted(posts_of.items())
+    ]
+    model = fit_contrast(found)
+    path = given.out / "contrast.npz"
+    model.save(path)
+    card = card_of_contrast(found, model, path, KEPT if given.all else FREE)
+    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    print(f"{path.name}: {card['learnt']:,} examples, {path.stat().st_size:,} bytes, version {model.version}")
+
+
+def _newest(language: str, given: argparse.Namespace) -> Path:
+    made: Path = given.out / f"sentiment-{language}.npz"
+    return made if made.exists() else FOLDER / made.name
 
 
 def _train_facets(language: str, given: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import Connection, and_, func, select
 
 from processors.corrections import models
@@ -13,8 +14,10 @@ from processors.corrections.correct import PERSON
 from processors.corrections.refit import Labelled, Learnt, learn
 from processors.monitors import brand_of
 from processors.understand.brand import Brand
+from processors.understand.contrast import logits_of
 from processors.understand.linear import LinearScorer, shipped_languages
 from processors.understand.quotes import own_words
+from processors.understand.target import asked_of
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.query import parse_query
@@ -89,5 +92,10 @@ def _labelled(rows: Sequence[Any], brand: Brand) -> Iterator[Labelled]:
     for row in rows:
         if row.lang in shipped_languages():
             scorer = scorers.setdefault(row.lang, LinearScorer(row.lang))
-            part = brand.read(own_words(f"{row.title}\n{row.text}" if row.title else row.text))
-            yield Labelled(part, scorer.shares([part])[0].tolist(), row.label)
+            text = own_words(f"{row.title}\n{row.text}" if row.title else row.text)
+            if (pieces := brand.pieces(text)) is not None:
+                (logits,) = logits_of([pieces], scorer.score(asked_of([pieces])))
+                yield Labelled(pieces.about, np.exp(logits).tolist(), row.label)
+            else:
+                part = brand.read(text)
+                yield Labelled(part, scorer.shares([part])[0].tolist(), row.label)

@@ -1,6 +1,7 @@
 """Sentiment toward one brand, for the monitor that watches it. It may differ from the sentiment of the whole text.
 
-Three things make it differ. The text names another brand too: then only the clauses about this brand count (`target`). The text
+Three things make it differ. The text names another brand too: then a model weighs the clauses about either brand and the places
+of the names (`contrast`). Where another handle is all that it names, only the clauses about this brand count (`target`). The text
 has words that are neutral for this brand, such as the name of a game that is called "War Zone": they are taken out. People have
 corrected labels: then a small model adds something to the logit of each label, word by word. All three depend on the text and on
 the brand as it was defined when the mention came, and on nothing else.
@@ -17,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from processors.understand.target import MAX_CHARS, part_about
+from processors.understand.target import MAX_CHARS, Pieces, part_about, pieces_of
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
@@ -94,6 +95,14 @@ class Brand:
         rivals = (*others, *self.rivals, *self._other_handles(text))
         part = part_about(text, self.names, rivals) if rivals else None
         return self._without_neutral(text if part is None else part)
+
+    def pieces(self, text: str, others: Sequence[str] = ()) -> Pieces | None:
+        """The text in pieces without its neutral words, where it names the brand and another one; None where it does not."""
+        found = pieces_of(text, self.names, (*others, *self.rivals))
+        if found is None or not self.neutral:
+            return found
+        about, *texts = map(self._without_neutral, (found.about, *found.texts))
+        return found._replace(about=about, texts=tuple(texts))
 
     def _other_handles(self, text: str) -> list[str]:
         if "@" not in text and "＠" not in text:

@@ -4,13 +4,17 @@ A text is cut at its stops, commas, dashes and at words that join or set against
 "iar"). A clause that holds one of the brand's names is about the brand, and one that holds another name alone is about that. A
 clause without a name is about the name before it, and at the beginning about the first that comes. Another name is the name of
 another monitor that the mention matches, that of a rival in the monitor's settings, or another handle.
+
+For `contrast` a text that holds both is cut into six pieces: the clauses about the brand, those about the others, the whole, and
+what stands before the first of the two names, between them, and behind the second.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from tocsin.query.fold import fold
 
@@ -18,6 +22,8 @@ MAX_CHARS: Final = 2_000
 """The part of a text that is read, as for sentiment."""
 LEAST_LETTERS: Final = 8
 """A shorter part says too little by itself: the whole text counts."""
+LONG: Final = 30.0
+"""The characters of a piece that count as 1 in the shape of a text. Three times as many count as the most."""
 
 _JOINTS: Final = (
     *("but", "while", "whereas", "and", "though", "although", "yet", "unlike", "than"),
@@ -36,6 +42,68 @@ _JOINTS: Final = (
 _CUT: Final = re.compile(
     rf"[.!?…;:,\n]+(?=\s|$)|\s[-\u2013\u2014|/]+\s|\s(?=(?:{'|'.join(_JOINTS)})\s)", re.IGNORECASE
 )
+
+
+class Pieces(NamedTuple):
+    """A text with two brands, cut up."""
+
+    about: str
+    """The clauses about the brand; the whole text where they cannot be told apart."""
+    texts: tuple[str, ...]
+    """The six pieces, as the module names them."""
+    shape: tuple[float, ...]
+    """Where the names and signs stand: `_shape`."""
+
+
+def pieces_of(text: str, own: Collection[str], others: Collection[str]) -> Pieces | None:
+    """A text in its pieces, for the brand with the names `own` beside `others`, all folded; None where it does not name both."""
+    if not own or not others:
+        return None
+    text = text[:MAX_CHARS]
+    folded = fold(text)
+    named = _named(folded, own, others)
+    first = dict(reversed(named))
+    if len(first) < 2:
+        return None
+    (begin, end), (begin_second, end_second) = sorted(first.values())
+    around = (folded[:begin], folded[end:begin_second], folded[end_second:])
+    about = part_about(text, own, others) or text
+    rest = part_about(text, others, own) or text
+    return Pieces(
+        about, (about, rest, text, *around), _shape(folded, named, around, first[True] < first[False])
+    )
+
+
+def _named(folded: str, own: Collection[str], others: Collection[str]) -> list[tuple[bool, tuple[int, int]]]:
+    """The names in order: whether it is the brand's own, and where it stands with its suffix. Of two that begin alike the longer
+    one is meant.
+    """
+    names = {**dict.fromkeys(others, False), **dict.fromkeys(own, True)}
+    longest_first = "|".join(map(re.escape, sorted(filter(None, names), key=lambda one: (-len(one), one))))
+    found = re.finditer(rf"(?<!\w)({longest_first})\w*", folded)
+    return [(names[match[1]], match.span()) for match in found]
+
+
+def _shape(
+    folded: str, named: Sequence[tuple[bool, tuple[int, int]]], around: Sequence[str], own_first: bool
+) -> tuple[float, ...]:
+    """Numbers of where things stand: who comes first, how long the pieces are, signs of comparing, asking and calling, who is
+    named twice, who is followed by a colon, and whether a sentence ends between two different names.
+    """
+    calls = {
+        ours: any(folded[end:].lstrip().startswith(":") for one, (_, end) in named if one == ours)
+        for ours in (True, False)
+    }
+    parted = any(
+        one != other and "." in folded[end:begin] for (one, (_, end)), (other, (begin, _)) in pairwise(named)
+    )
+    times = [sum(ours == one for one, _ in named) > 1 for ours in (True, False)]
+    signs = (">" in folded, "?" in folded, "!" in folded, *times, calls[True], calls[False], parted)
+    return (
+        1.0 if own_first else -1.0,
+        *(min(3.0, len(piece) / LONG) for piece in around),
+        *map(float, signs),
+    )
 
 
 def part_about(text: str, own: Collection[str], others: Collection[str]) -> str | None:
@@ -81,3 +149,8 @@ def _carried(owners: list[str]) -> list[str]:
         last = owner or last
         found.append(last)
     return found
+
+
+def asked_of(found: Sequence[Pieces]) -> list[str]:
+    """The pieces that a scorer is asked about, in order: all that are not blank."""
+    return [text for one in found for text in one.texts if text.strip()]

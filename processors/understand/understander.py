@@ -19,8 +19,9 @@ from processors.understand import signature, triggers
 from processors.understand.brand import NO_NUDGE, Brand, Toward
 from processors.understand.language import language_code, language_of
 from processors.understand.quotes import own_words
-from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
+from processors.understand.sentiment import LABELS, UNSCORED, Label, Scorer, Sentiment
 from processors.understand.signature import copied_part_of_folded, is_repost
+from processors.understand.target import Pieces, asked_of
 from processors.understand.triggers import triggers_of_folded
 from tocsin.core.facets import NO_FACETS, Facets
 from tocsin.core.mention import Mention
@@ -145,12 +146,22 @@ class Understander:
     def toward(self, asked: Sequence[AboutBrand]) -> list[Toward | None]:
         """The label of each text toward the brand; None where it is that of the text."""
         own = [own_words(one.text) for one in asked]
-        parts = [one.brand.read(text, one.others) for one, text in zip(asked, own, strict=True)]
         found: list[Toward | None] = [None] * len(asked)
         places_of: dict[str, list[int]] = {}
-        for place, (one, part) in enumerate(zip(asked, parts, strict=True)):
-            if one.lang in self._scorer_of and (one.brand.model is not None or part != own[place]):
+        cut_of: dict[str, list[tuple[int, Pieces]]] = {}
+        parts: dict[int, str] = {}
+        for place, (one, text) in enumerate(zip(asked, own, strict=True)):
+            if one.lang not in self._scorer_of:
+                continue
+            if (pieces := one.brand.pieces(text, one.others)) is not None:
+                cut_of.setdefault(one.lang or "", []).append((place, pieces))
+                continue
+            parts[place] = one.brand.read(text, one.others)
+            if one.brand.model is not None or parts[place] != text:
                 places_of.setdefault(one.lang or "", []).append(place)
+        for language, cut in cut_of.items():
+            for (place, _), label in zip(cut, self._contrasted(language, asked, cut), strict=True):
+                found[place] = asked[place].other(label)
         for language, places in places_of.items():
             models = [asked[place].brand.model for place in places]
             some = [parts[place] for place in places]
@@ -161,6 +172,19 @@ class Understander:
             for place, sentiment in zip(places, scored, strict=True):
                 found[place] = asked[place].other(sentiment.label)
         return found
+
+    def _contrasted(
+        self, language: str, asked: Sequence[AboutBrand], cut: Sequence[tuple[int, Pieces]]
+    ) -> list[Label]:
+        """The labels toward the brands of texts that name two. What corrections have taught is added, as in other texts."""
+        from processors.understand.contrast import logits_of
+
+        pieces = [one for _, one in cut]
+        logits = logits_of(pieces, self._scorer_of[language].score(asked_of(pieces)))
+        for row, (place, one) in zip(logits, cut, strict=True):
+            if (model := asked[place].brand.model) is not None:
+                row += model.nudge(one.about)
+        return [LABELS[int(row.argmax())] for row in logits]
 
     def _by_language(
         self,
