@@ -169,13 +169,19 @@ class Jetstream:
         while True:
             with self.changed:
                 while index >= len(self.events):
+                    # Before it rests, too: a fault may have come while it spoke, and resting says that all was said.
+                    if self._is_over(socket, restarts):
+                        return
                     self._rest(socket)
                     self.changed.wait(0.2)
-                    ended = socket.protocol.state.name != "OPEN" or self.restarts != restarts
-                    if self.stopping or ended or self.fault is not None:
+                    if self._is_over(socket, restarts):
                         return
             yield index
             index += 1
+
+    def _is_over(self, socket: ServerConnection, restarts: int) -> bool:
+        ended = socket.protocol.state.name != "OPEN" or self.restarts != restarts
+        return self.stopping or ended or self.fault is not None
 
     def _spoil(self, socket: ServerConnection, fault: Reply) -> None:
         """Say what is not right, and nothing more until it is over."""
