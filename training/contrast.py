@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from processors.understand.contrast import FARTHEST, NUMBERS, ContrastModel, Floats, numbers_of
+from processors.understand.comparisons import written
+from processors.understand.contrast import FARTHEST, NUMBERS, ContrastModel, Floats, numbers_of, with_sides
 from processors.understand.sentiment import LABELS, Scorer
 from processors.understand.target import Pieces, asked_of, pieces_of
 from tocsin.query.fold import fold
@@ -69,6 +70,8 @@ class Examples(NamedTuple):
     """What the clauses about the brand alone are called."""
     whole: list[str]
     """What the whole text is called."""
+    sides: list[int]
+    """`Pieces.side` of each."""
 
 
 def examples_of(language: str, found: Sequence[Named], scorer: Scorer) -> Examples:
@@ -77,7 +80,7 @@ def examples_of(language: str, found: Sequence[Named], scorer: Scorer) -> Exampl
     for one in found:
         names = [fold(name) for name, _ in one.targets]
         for place, (_, label) in enumerate(one.targets):
-            pieces = pieces_of(one.text, [names[place]], [names[1 - place]])
+            pieces = pieces_of(one.text, [names[place]], [names[1 - place]], language)
             if pieces is not None:
                 asked.append((label, pieces))
     answers = iter(scorer.score(asked_of([pieces for _, pieces in asked])))
@@ -89,6 +92,7 @@ def examples_of(language: str, found: Sequence[Named], scorer: Scorer) -> Exampl
         [label for label, _ in asked],
         [str(one[0] and one[0].label) for one in said],
         [str(one[2] and one[2].label) for one in said],
+        [pieces.side for _, pieces in asked],
     )
 
 
@@ -112,7 +116,7 @@ def fit_contrast(found: Sequence[Examples]) -> ContrastModel:
             networks.append(network.fit(steps, labels))
     assert all(tuple(one.classes_) == LABELS for one in networks)
     arrays = [np.round(np.array([pick(one) for one in networks]), DIGITS) for pick in _PICKED]
-    told = hashlib.sha256(b"".join(one.tobytes() for one in (middle, scale, *arrays)))
+    told = hashlib.sha256(b"".join(one.tobytes() for one in (middle, scale, *arrays)) + written().encode())
     return ContrastModel(told.hexdigest()[:8], middle, scale, *arrays)
 
 
@@ -137,7 +141,7 @@ def card_of_contrast(
         "model": f"contrast-{model.version}",
         "task": "the label toward a brand in a text that names another one, by the sentiments of six pieces of the text",
         "kind": f"the mean of {NETWORKS} networks of {UNITS} hidden units",
-        "learnt_from": ["training/contrasts", "training/corpus"],
+        "learnt_from": ["training/contrasts", "training/corpus", "processors/understand/comparisons.toml"],
         "licence": licence,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "learnt": sum(len(one.labels) for one in found),
@@ -148,7 +152,7 @@ def card_of_contrast(
 def _figures(there: Sequence[Examples], model: ContrastModel) -> dict[str, Any]:
     """The share of right labels, and of those on the wrong side, by the clauses, the whole text, and the model."""
     labels = [label for one in there for label in one.labels]
-    logits = np.concatenate([model.logits(one.numbers) for one in there])
+    logits = np.concatenate([with_sides(model.logits(one.numbers), one.sides) for one in there])
     said: dict[str, list[str]] = {
         "clauses": [label for one in there for label in one.clauses],
         "whole": [label for one in there for label in one.whole],

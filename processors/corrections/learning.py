@@ -93,7 +93,7 @@ def _labelled(rows: Sequence[Any], brand: Brand) -> Iterator[Labelled]:
         if row.lang in shipped_languages():
             scorer = scorers.setdefault(row.lang, LinearScorer(row.lang))
             text = own_words(f"{row.title}\n{row.text}" if row.title else row.text)
-            if (pieces := brand.pieces(text)) is not None:
+            if (pieces := brand.pieces(text, row.lang)) is not None:
                 (logits,) = logits_of([pieces], scorer.score(asked_of([pieces])))
                 yield Labelled(pieces.about, np.exp(logits).tolist(), row.label)
             else:

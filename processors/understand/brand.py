@@ -96,9 +96,9 @@ class Brand:
         part = part_about(text, self.names, rivals) if rivals else None
         return self._without_neutral(text if part is None else part)
 
-    def pieces(self, text: str, others: Sequence[str] = ()) -> Pieces | None:
+    def pieces(self, text: str, language: str | None, others: Sequence[str] = ()) -> Pieces | None:
         """The text in pieces without its neutral words, where it names the brand and another one; None where it does not."""
-        found = pieces_of(text, self.names, (*others, *self.rivals))
+        found = pieces_of(text, self.names, (*others, *self.rivals), language)
         if found is None or not self.neutral:
             return found
         about, *texts = map(self._without_neutral, (found.about, *found.texts))

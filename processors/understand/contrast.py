@@ -4,6 +4,7 @@ The clauses about the brand (`target`) often say nothing by themselves: "Hillwav
 names. So a small model weighs the scores of six pieces of the text against each other, with where the names stand. The pieces are
 the clauses about the brand, those about the others, the whole, and what stands before the first name, between the two, and behind
 the second. It reads scores and no words, so it is one for all languages and for every scorer. `training/contrast.py` makes it.
+Where the text says in so many words which brand is the better one (`comparisons`), that counts for more than all of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from processors.understand.target import Pieces
 Floats = npt.NDArray[np.float64]
 NUMBERS: Final = 28
 """The numbers that `numbers_of` makes of a text."""
+SAID: Final = 3.0
+"""Added to the logit of the side that the text names in so many words, and taken from that of the other side."""
 FARTHEST: Final = 3.0
 """A number counts as no more than so many of its deviations."""
 
@@ -98,4 +101,11 @@ def logits_of(
     rows: list[Any] = [
         numbers_of(one, [next(answers) if text.strip() else None for text in one.texts]) for one in found
     ]
-    return (shipped_contrast() if model is None else model).logits(np.array(rows, dtype=np.float64))
+    logits = (shipped_contrast() if model is None else model).logits(np.array(rows, dtype=np.float64))
+    return with_sides(logits, [one.side for one in found])
+
+
+def with_sides(logits: Floats, sides: Sequence[int]) -> Floats:
+    """The logits with what the texts say in so many words."""
+    told: Floats = logits + SAID * np.outer(sides, [-1.0, 0.0, 1.0])
+    return told

@@ -16,6 +16,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from processors.understand.comparisons import Named, side_of
 from tocsin.query.fold import fold
 
 MAX_CHARS: Final = 2_000
@@ -53,9 +54,13 @@ class Pieces(NamedTuple):
     """The six pieces, as the module names them."""
     shape: tuple[float, ...]
     """Where the names and signs stand: `_shape`."""
+    side: int = 0
+    """Whether the text says in so many words that the brand is the better one (1) or the worse one (-1): `comparisons`."""
 
 
-def pieces_of(text: str, own: Collection[str], others: Collection[str]) -> Pieces | None:
+def pieces_of(
+    text: str, own: Collection[str], others: Collection[str], language: str | None = None
+) -> Pieces | None:
     """A text in its pieces, for the brand with the names `own` beside `others`, all folded; None where it does not name both."""
     if not own or not others:
         return None
@@ -69,12 +74,11 @@ def pieces_of(text: str, own: Collection[str], others: Collection[str]) -> Piece
     around = (folded[:begin], folded[end:begin_second], folded[end_second:])
     about = part_about(text, own, others) or text
     rest = part_about(text, others, own) or text
-    return Pieces(
-        about, (about, rest, text, *around), _shape(folded, named, around, first[True] < first[False])
-    )
+    shape = _shape(folded, named, around, first[True] < first[False])
+    return Pieces(about, (about, rest, text, *around), shape, side_of(language, folded, named))
 
 
-def _named(folded: str, own: Collection[str], others: Collection[str]) -> list[tuple[bool, tuple[int, int]]]:
+def _named(folded: str, own: Collection[str], others: Collection[str]) -> Named:
     """The names in order: whether it is the brand's own, and where it stands with its suffix. Of two that begin alike the longer
     one is meant.
     """
@@ -84,9 +88,7 @@ def _named(folded: str, own: Collection[str], others: Collection[str]) -> list[t
     return [(names[match[1]], match.span()) for match in found]
 
 
-def _shape(
-    folded: str, named: Sequence[tuple[bool, tuple[int, int]]], around: Sequence[str], own_first: bool
-) -> tuple[float, ...]:
+def _shape(folded: str, named: Named, around: Sequence[str], own_first: bool) -> tuple[float, ...]:
     """Numbers of where things stand: who comes first, how long the pieces are, signs of comparing, asking and calling, who is
     named twice, who is followed by a colon, and whether a sentence ends between two different names.
     """

@@ -153,7 +153,7 @@ class Understander:
         for place, (one, text) in enumerate(zip(asked, own, strict=True)):
             if one.lang not in self._scorer_of:
                 continue
-            if (pieces := one.brand.pieces(text, one.others)) is not None:
+            if (pieces := one.brand.pieces(text, one.lang, one.others)) is not None:
                 cut_of.setdefault(one.lang or "", []).append((place, pieces))
                 continue
             parts[place] = one.brand.read(text, one.others)

@@ -57,7 +57,7 @@ def test_a_text_gives_an_example_for_each_of_its_brands() -> None:
 def test_a_fit_learns_gives_the_same_weights_again_and_takes_its_rounded_ones() -> None:
     numbers = np.random.default_rng(3).normal(size=(300, NUMBERS))
     labels = [SENTIMENTS[int(np.digitize(row[0], (-0.4, 0.4)))] for row in numbers]
-    found = [Examples("en", numbers, labels, labels, labels)]
+    found = [Examples("en", numbers, labels, labels, labels, [0] * len(labels))]
     model = fit_contrast(found)
     assert model.version == fit_contrast(found).version
     right = [SENTIMENTS[int(row.argmax())] for row in model.logits(numbers)]

@@ -10,10 +10,13 @@ import pytest
 from processors.understand import AboutBrand, Understander, default_scorers
 from processors.understand.artefacts import FOLDER
 from processors.understand.brand import Brand, BrandModel
+from processors.understand.comparisons import templates
 from processors.understand.contrast import NUMBERS, logits_of, numbers_of, read_contrast, shipped_contrast
+from processors.understand.language import SCORED
 from processors.understand.sentiment import Sentiment
 from processors.understand.target import MAX_CHARS, Pieces, asked_of, pieces_of
 from tocsin.core.errors import TocsinError
+from tocsin.query.fold import fold
 
 OWN = Brand(names=("lumo",), rivals=("hizligo",))
 OTHER = Brand(names=("hizligo",), rivals=("lumo",))
@@ -50,6 +53,59 @@ def toward(language: str, text: str, brand: Brand = OWN) -> str:
 )
 def test_two_brands_in_one_text_have_a_label_each(language: str, text: str) -> None:
     assert (toward(language, text), toward(language, text, OTHER)) == ("positive", "negative")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Left Hizligo for Lumo and my calls work again"),
+        ("en", "Lumo > Hizligo, not even close"),
+        ("en", "@lumo is so much better than @hizligo"),
+        ("tr", "Hizligo'dan Lumo'ya geçtim, çok memnunum"),
+        ("tr", "Lumo Hizligo’dan kat kat iyi"),
+        ("nl", "overgestapt van Hizligo naar Lumo"),
+        ("ro", "Am trecut de la Hizligo la Lumo"),
+        ("ar", "انتقلت من hizligo الى lumo"),
+        ("de", "bin von Hizligo zu Lumo gewechselt"),
+        ("es", "Me cambié a Lumo, adiós Hizligo"),
+        ("fr", "J'ai quitté Hizligo pour Lumo"),
+        ("it", "ho lasciato Hizligo per Lumo"),
+        ("pl", "Zrezygnowałem z Hizligo, wracam do Lumo"),
+        ("pt", "Larguei a Hizligo e mudei pra Lumo"),
+        ("sv", "Bytte från Hizligo till Lumo"),
+    ],
+)
+def test_what_a_text_says_in_so_many_words_counts_most(language: str, text: str) -> None:
+    assert (toward(language, text), toward(language, text, OTHER)) == ("positive", "negative")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "I would never say Lumo is better than Hizligo"),
+        ("en", "Lumo beats Hizligo, Hizligo beats Lumo, every week another survey"),
+        ("en", "Lumo opens a shop beside Hizligo"),
+        # Each language has its own templates, and a language without any has none.
+        ("nl", "Lumo beats Hizligo"),
+        ("hu", "Lumo > Hizligo"),
+    ],
+)
+def test_a_negator_both_ways_and_other_words_say_no_side(language: str, text: str) -> None:
+    found = OWN.pieces(text, language)
+    assert found is not None and found.side == 0
+
+
+def test_the_templates_are_well_formed() -> None:
+    assert set(templates()) == set(SCORED)
+    for language, found in templates().items():
+        assert len(found) == len(set(found)) > 90, language
+        for template in found:
+            tokens = template.split()
+            assert {"A", "B"} & set(tokens), template
+            assert all(tokens.count(name) <= 1 for name in ("A", "B")), template
+            words = [one.removesuffix("*") for one in tokens if one not in ("A", "B", "~")]
+            assert words and all(one == fold(one) and "*" not in one for one in words), template
+            assert tokens[0] != "~" and tokens[-1] != "~", template
 
 
 @pytest.mark.parametrize(
@@ -147,15 +203,15 @@ def test_what_corrections_taught_and_neutral_words_count_here_too() -> None:
     )
     assert found is not None and (found.label, found.how) == ("negative", "brand-4")
     game = Brand(names=("lumo",), rivals=("hizligo",), neutral=("war zone",))
-    pieces = game.pieces("Lumo has War Zone, Hizligo has not")
+    pieces = game.pieces("Lumo has War Zone, Hizligo has not", "en")
     assert pieces is not None and not any(
         "war zone" in one.casefold() for one in (pieces.about, *pieces.texts)
     )
 
 
 def test_a_handle_alone_is_no_second_brand_for_the_model() -> None:
-    assert OWN.pieces("@anna my lumo is dead, @bert yours?") is None
-    assert OWN.pieces("@hizligo my lumo is dead") is not None
+    assert OWN.pieces("@anna my lumo is dead, @bert yours?", "en") is None
+    assert OWN.pieces("@hizligo my lumo is dead", "en") is not None
 
 
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:
