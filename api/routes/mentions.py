@@ -110,8 +110,9 @@ class SentimentOut(BaseModel):
         description="Of the text; where one monitor is asked for, toward its brand."
     )
     scored_by: str | None = Field(
-        description="Null: the label is the model's, of the whole text. `person`: somebody gave it. `part`: it is of the part "
-        "about the monitor's brand. `brand-3`: the third model learnt from the monitor's corrections gave it."
+        description="Null: the label is the model's, of the whole text. `person`: somebody gave it. `part`: the text names "
+        "another brand, too, and it is toward the monitor's. `brand-3`: the third model learnt from the monitor's corrections "
+        "gave it."
     )
     score: float = Field(
         description="-1 to 1; 0 where unscored. Of the whole text, whatever the label is of."

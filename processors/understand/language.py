@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,6 +96,8 @@ _TELLING = {
     "å": ("sv", 1),
 }
 """Letters that other languages hardly use, each with its language and its worth in function words."""
+_LOUDER = frozenset("łęśżå")
+"""Those of them that count more than a word of other languages that is left when they have lost their marks."""
 _EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
 """The longest token that is remembered, in characters, and the most tokens: 10 MB at the very most."""
@@ -235,14 +237,21 @@ def _leading(counts: bytes, least: int, least_lead: int) -> Detected | None:
 
 
 class _Said(dict[str, str | None]):
-    """A map from a token to its function word, to a letter of `_TELLING` in it, to `_ASK_THE_MODEL`, or else to None.
+    """A map from a token to its function word, to a letter of `_TELLING` in it, to `_ASK_THE_MODEL`, or else to None. `words_of`
+    has the words of the language of each letter in `_LOUDER`.
 
     The map works out a token when it first meets it. When the map is full, it empties itself, which changes no answer.
     """
 
-    def __init__(self, telling: Collection[str | None], others: Collection[str]) -> None:
+    def __init__(
+        self,
+        telling: Collection[str | None],
+        others: Collection[str],
+        words_of: Mapping[str | None, Collection[str]],
+    ) -> None:
         self._telling = telling
         self._others = others
+        self._words_of = words_of
 
     def __missing__(self, token: str) -> str | None:
         # A handle or a link says nothing.
@@ -261,9 +270,11 @@ class _Said(dict[str, str | None]):
             return word if word in self._telling else None
         if any(map(str.isalpha, set(token) - _OUR_LETTERS)):
             return _ASK_THE_MODEL
-        if word in self._telling:
-            return word
-        return next(filter(token.lower().__contains__, _TELLING), None)
+        letter = next(filter(token.lower().__contains__, _TELLING), None)
+        # Without its mark the Swedish "så" is a word of five other languages.
+        if letter in self._words_of and word not in self._words_of[letter]:
+            return letter
+        return word if word in self._telling else letter
 
 
 def plain_words(text: str) -> list[tuple[str, str]]:
@@ -371,7 +382,13 @@ def _packed() -> tuple[list[str], dict[str | None, int]]:
 
 @cache
 def _said() -> _Said:
-    return _Said(_packed()[1], _written().others)
+    found = _written()
+    words_of: dict[str | None, set[str]] = {
+        letter: {*found.words[language], *found.settling[language]}
+        for letter, (language, _) in _TELLING.items()
+        if letter in _LOUDER
+    }
+    return _Said(_packed()[1], found.others, words_of)
 
 
 @cache

@@ -160,7 +160,7 @@ class Monitor(Definition):
     tier1: tuple[str, ...] = ()
     # Accounts of the brand itself. Their posts are kept and shown apart, and are not counted as people's talk.
     own_accounts: tuple[Account, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
-    # Names of others that posts compare it with. Of a post that names one, only the clauses about this brand are scored.
+    # Names of others that posts compare it with. A post that names one has the label that it has toward this brand.
     rivals: tuple[BrandWord, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
     # Words that say nothing good or bad of this brand, such as the name of a game that is called "War Zone".
     neutral_words: tuple[BrandWord, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)

@@ -250,9 +250,12 @@ assert not seen, seen
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
-def test_polish_is_settled_by_words_that_its_neighbours_have_not() -> None:
-    """Croatian, Czech and Slovak share its small words, and its own ones outweigh what a network says."""
+def test_polish_and_swedish_are_settled_by_words_and_letters_that_their_neighbours_have_not() -> None:
+    """Croatian, Czech and Slovak share Polish small words, and own ones outweigh what a network says. "så" is not the
+    Romanian "să".
+    """
     assert language_of("to jest i na to, od do za po co ja ty", "hr") == "hr"
+    assert language_of("Appen funkar inte och jag är så arg, tre timmar i kö", "en") == "sv"
     assert language_of("to juz jest przesada, czemu nikt sie nie odzywa przez tydzien", "en") == "pl"
 
 
