@@ -17,6 +17,7 @@ from processors.understand.lexicon import lexicon_of
 
 OURS, THEIRS = "\x01", "\x02"
 """The signs that stand for the names of the brand and of the others in a text."""
+_SWAPPED: Final = str.maketrans(OURS + THEIRS, THEIRS + OURS)
 _TOKEN: Final = re.compile(rf"[{OURS}{THEIRS}]|[^\W_]+(?:'[^\W_]+)?|[^\w\s]")
 _ANYTHING: Final = r"(?:[^. ]\S* ){0,4}"
 _NEGATED_WITHIN: Final = 2
@@ -27,11 +28,20 @@ Named = Sequence[tuple[bool, tuple[int, int]]]
 
 
 def side_of(language: str | None, folded: str, named: Named) -> int:
-    """1 where the brand is called the better one, -1 where it is called the worse one, 0 where nothing says so, or both do."""
+    """1 where the brand is called the better one, -1 where it is called the worse one, 0 where nothing says so, or both do.
+
+    Where the text says it of the other one alone ("never again B, from now on A"), the brand is taken to be the opposite.
+    """
     if language not in templates():
         return 0
     tokens = _tokens(folded, named)
-    better, worse = _compiled(language)
+    if _any_side(language).search(tokens) is None:
+        return 0
+    return _side(language, tokens) or -_side(language, tokens.translate(_SWAPPED))
+
+
+def _side(language: str, tokens: str) -> int:
+    better, worse = _sides(language)
     return int(_is_said(better, tokens, language)) - int(_is_said(worse, tokens, language))
 
 
@@ -68,7 +78,14 @@ def templates() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _compiled(language: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _any_side(language: str) -> re.Pattern[str]:
+    """The templates, whichever name stands where: most texts have none, and are looked through once."""
+    anyone = f"[{OURS}{THEIRS}]"
+    return _any_of(_patterns(language, None, {"A": anyone, "B": anyone}))
+
+
+@cache
+def _sides(language: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """What says that the brand is the better one, and what says that it is the worse one."""
     return (
         _any_of(_patterns(language, "A", {"A": OURS, "B": THEIRS})),
@@ -76,10 +93,10 @@ def _compiled(language: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def _patterns(language: str, needed: str, names: dict[str, str]) -> Iterator[str]:
+def _patterns(language: str, needed: str | None, names: dict[str, str]) -> Iterator[str]:
     for template in sorted(templates()[language], key=len, reverse=True):
         tokens = template.split()
-        if needed in tokens:
+        if needed is None or needed in tokens:
             yield "".join(_pattern(token, names) for token in tokens)
 
 

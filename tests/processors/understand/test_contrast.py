@@ -61,6 +61,8 @@ def test_two_brands_in_one_text_have_a_label_each(language: str, text: str) -> N
         ("en", "Left Hizligo for Lumo and my calls work again"),
         ("en", "Lumo > Hizligo, not even close"),
         ("en", "@lumo is so much better than @hizligo"),
+        ("en", "Never again Hizligo, from now on only Lumo"),
+        ("en", "unlike Hizligo, Lumo answers the phone"),
         ("tr", "Hizligo'dan Lumo'ya geçtim, çok memnunum"),
         ("tr", "Lumo Hizligo’dan kat kat iyi"),
         ("nl", "overgestapt van Hizligo naar Lumo"),
