@@ -8,17 +8,15 @@ from math import log, sqrt
 
 import msgspec
 
+from processors.signals.due import TEACHES_FROM_H
 from processors.signals.types import WindowCounts
 
 # The odds of a negative in a crisis, in units of the usual odds.
 ODDS = 2.4
 # The most evidence that the sum keeps.
 MOST_EVIDENCE = 7.0
-# At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
-# few would teach too small a share.
-TEACHES, TEACHES_DEVIATIONS = 2.0, 2.0
-# Half-way to an alert it teaches less, so that a crisis does not become usual while it lasts.
-TEACHES_HOT = 1.5
+# The last hours teach the usual share at most so many times itself, or so many deviations above it where few were scored.
+TEACHES, TEACHES_DEVIATIONS = 1.5, 2.0
 
 
 class NegativeRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -68,11 +66,23 @@ def grown(
     )
 
 
-def most_taught(due: float, heat: float) -> float:
-    """The most negatives of a window that teach the usual share, where `due` were due."""
-    if heat >= 0.5:
-        return TEACHES_HOT * due
-    return max(TEACHES * due, due + TEACHES_DEVIATIONS * sqrt(due) + 1.0)
+def taught(share: float, lately: tuple[float, float], window: WindowCounts, known_h: float) -> float:
+    """The negatives that a window teaches the usual share, which was `share`. `lately` has the negatives and the mentions scored
+    of the last hours, with this window; `known_h` hours were known before it.
+
+    On the first day a window teaches what it brought. Later it teaches the share of the last hours, cut. Its own share, cut,
+    would teach too little: a window of two mentions has no negatives or many, and the cut takes from the many alone. So the usual
+    share would sink, an ordinary share would be evidence, and the more evidence, the lower the cut.
+    """
+    if not window.scored:
+        return 0.0
+    if known_h < TEACHES_FROM_H:
+        return float(window.negative)
+    negative, scored = lately
+    deviation = sqrt(share * (1.0 - share) / scored)
+    return window.scored * min(
+        negative / scored, max(TEACHES * share, share + TEACHES_DEVIATIONS * deviation)
+    )
 
 
 def together(nats: float, of_crowd: float) -> float:

@@ -30,7 +30,7 @@ from processors.signals.negative_run import (
     NegativeRun,
     at_crisis_odds,
     grown,
-    most_taught,
+    taught,
     together,
 )
 from processors.signals.rises import NO_RISE, Rise, as_stored
@@ -51,7 +51,7 @@ EXPLAINS = 0.85
 CUT = 4.0
 LEAST_COUNTED = 1e-9
 # The evidence at which the heat is 1.
-EVIDENCE_AT = 5.0
+EVIDENCE_AT = 4.75
 # A promise of N a week asks N to the power of minus this. Measured: the rate follows the promise.
 ASKS = 0.3
 # The correlation between two mentions of one half hour.
@@ -149,9 +149,9 @@ class Negativity:
     """
 
     kind = "negativity"
-    version = "negativity-5"
+    version = "negativity-6"
     # Their states are carried over. Those of the first have no crowd, which is learned anew.
-    carries = ("negativity-2", "negativity-3", "negativity-4")
+    carries = ("negativity-2", "negativity-3", "negativity-4", "negativity-5")
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
         self._zone = zone
@@ -278,17 +278,18 @@ class Negativity:
             lesson.negative_due,
             lesson.taken,
         )
-        most = most_taught(lesson.share * scored, lesson.heat)
-        taught, usual, lately = taken if taken < most else most, state.usual, state.adaptive
+        usual, before = state.usual, state.adaptive
+        lately = before[0] * adaptive + negative, before[1] * adaptive + scored
+        teaches = taught(lesson.share, lately, window, known_h)
         nats, negatives, of, due, windows = lesson.evidence
         newest = Recent(scored, negative, lesson.due, taken, negative_due, tidy(behind.counted))
         return NegativityState(
             state.first or start,
             start + self._length,
             tidy(known_h + hours),
-            (usual[0] * keep + taught, usual[1] * keep + scored),
+            (usual[0] * keep + teaches, usual[1] * keep + scored),
             state.counted * keep + window.count,
-            (lately[0] * adaptive + negative, lately[1] * adaptive + scored),
+            lately,
             (*self._before(state, start), newest),
             median_step(
                 state.window_off, abs(negative - negative_due) / sqrt(negative_due + 0.1), known_h, hours
