@@ -21,9 +21,9 @@ from tocsin.core.facets import FACETS
 from training import data
 from training.__main__ import main
 from training.corpus import LANGUAGES
-from training.data import FURTHER, OTHER_TALK, SOURCES, TAUGHT, examples, is_held_out, other_talk
+from training.data import FURTHER, OTHER_TALK, SOURCES, TAUGHT, Example, examples, is_held_out, other_talk
 from training.facets import facet_examples, fit_facets, folded, hints
-from training.fit import SCALED, SHIFTS, Lent, fit, version_of
+from training.fit import OF_STRANGERS, SCALED, SHIFTS, Lent, fit, version_of
 from training.matrix import features
 
 TEXTS = [
@@ -128,6 +128,20 @@ def test_what_is_lent_takes_part_in_the_confidence_alone() -> None:
     assert (lent.model.weights == alone.model.weights).all() and (lent.model.bias == alone.model.bias).all()
     assert lent.model.confidence.mean() < alone.model.confidence.mean() - 0.1
     assert lent.report["held_out"] == alone.report["held_out"] + len(wrong)
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_lines_of_strangers_and_what_no_model_has_met_tell_the_confidence_where_tweets_are_at_hand() -> None:
+    found = examples("es", None, everything=False)[:600]
+    assert not any(one.talk == OF_STRANGERS for one in found)
+    films = [Example(f"{one.text} (film)", "neutral", 0.1, is_post=False, talk=OF_STRANGERS) for one in found]
+    met = sum(is_held_out(one.text) for one in films)
+    unmet = [one._replace(label="neutral") for one in found if not is_held_out(one.text)]
+    alone = fit("es", found, iterations=1)
+    for language, counted in (("es", met), ("pl", met + alone.report["held_out"])):
+        lent = [Lent(replace(alone.model, language=language), unmet)]
+        report = fit(language, [*found, *films], iterations=1, lent=lent).report
+        assert report["held_out"] == counted + len(unmet)
 
 
 def test_what_is_not_cleared_is_marked() -> None:
