@@ -6,7 +6,6 @@ short pause. It does so by the transaction itself and over HTTP, first with the 
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, insert, select
 
-from benchmarks.child import measured, start
+from benchmarks.child import ended, measured, start
 from benchmarks.load import made_up, runtime
 from benchmarks.table import Table
 from ops.runtime import Runtime
@@ -56,9 +55,8 @@ def run(acknowledgements: int = 200, backlog: int = 60_000) -> Table:
             assert stream.stdin is not None
             stream.stdout.readline()
             people = measured(__name__, who="people", **options)
-            answer, _ = stream.communicate(b"enough\n")
+            storing = ended(stream, __name__, b"enough\n")
         _add(table, "flat out", people)
-    storing = json.loads(answer.splitlines()[-1])
     held = sorted(storing["held_ms"]) or [0.0]
     table.notes.append(
         f"Meanwhile the stream stored {storing['stored'] / storing['seconds']:,.0f} mentions/s in {len(held):,} transactions; "

@@ -8,7 +8,6 @@ and every post that names a brand in what was stored and in the tallies.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import threading
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from benchmarks.child import measured, rss_mib, start
+from benchmarks.child import ended, measured, rss_mib, start
 from benchmarks.jetstream import DAY, Day, planned, streaming
 from benchmarks.load import runtime
 from benchmarks.table import Table
@@ -98,8 +97,7 @@ def _instances(options: dict[str, Any], happened: list[str], *, here: bool) -> I
                 raise RuntimeError("the fake instances ended before they began")
             time.sleep(0.05)
         yield address.read_text()
-        answer, _ = process.communicate()
-        happened += json.loads(answer.splitlines()[-1])["faults"]
+        happened += ended(process, "benchmarks.jetstream")["faults"]
 
 
 class _Watching:

@@ -45,7 +45,14 @@ def measured(module: str, **options: Any) -> dict[str, Any]:
     if _in_this_process.get():
         return _work(module, json.dumps(options))
     with start(module, **options) as process:
-        answer, _ = process.communicate()
+        return ended(process, module)
+
+
+def ended(process: subprocess.Popen[bytes], module: str, last_words: bytes | None = None) -> dict[str, Any]:
+    """The result of a process of `start`, once it has ended. `last_words` go to its standard input. Raises `RuntimeError` where
+    it failed; what it said of that stands on standard error.
+    """
+    answer, _ = process.communicate(last_words)
     if process.returncode != 0:
         raise RuntimeError(f"{module} ended with {process.returncode}")
     result: dict[str, Any] = json.loads(answer.splitlines()[-1])

@@ -8,7 +8,6 @@ beforehand but the monitors and one mention a partition, which makes the process
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 import psycopg
 from kafka import KafkaAdminClient
 
-from benchmarks.child import measured, start
+from benchmarks.child import ended, measured, start
 from benchmarks.load import made_up, write_file
 from benchmarks.naive_engines import COMMIT_ROWS, TABLE
 from benchmarks.place import Engines, House, house
@@ -191,7 +190,7 @@ def naively(where: Engines, file: Path, count: int, monitors: int, *, beside: bo
         {"bootstrap": where.kafka.bootstrap, "topic": topic, "most": count},
     )
     loop_options = {"who": "loop", "store": store, "monitors": monitors, **common}
-    produced = None if beside else measured(module, who="producer", file=str(file), **common)
+    produced = {} if beside else measured(module, who="producer", file=str(file), **common)
     before = where.cpu_s()
     with start(module, **loop_options) as loop:
         assert loop.stdout is not None
@@ -199,11 +198,8 @@ def naively(where: Engines, file: Path, count: int, monitors: int, *, beside: bo
         if beside:
             before = where.cpu_s()
             produced = measured(module, who="producer", file=str(file), **common)
-        answer = loop.communicate()[0]
-    if loop.returncode != 0 or produced is None:
-        raise RuntimeError(f"the naive loop ended with {loop.returncode}")
+        got = ended(loop, module)
     after = where.cpu_s()
-    got: dict[str, Any] = json.loads(answer.splitlines()[-1])
     ours = {"ingest": produced["cpu"] if beside else 0.0, "process": got["cpu"]}
     got["cpu"] = ours | {name: after[name] - before[name] for name in after}
     got["producer_speed"] = produced["mentions"] / produced["seconds"]
