@@ -249,6 +249,17 @@ def test_the_page_says_one_mention_and_romanian_puts_de_behind_twenty() -> None:
     assert said("ro", 24) == "24 de mențiuni, așteptate 0,2"
 
 
+@pytest.mark.parametrize("code", ["nl", "ro", "tr"])
+def test_what_each_kind_of_signal_claims_is_in_the_readers_language(code: str) -> None:
+    """A claim that has one form in the catalogue stood in English."""
+    shown = Formatter(LANGUAGES[code], ZoneInfo("UTC"), NOW)
+    for signal in SIGNAL_KINDS:
+        facts = Facts(kind=signal.kind, score=4.0, observed=12.0, expected=3.0, ratio=4.0, windows_over=2)
+        seen, due = (shown.figure(getattr(facts, name), signal.kind) for name in signal.figures)
+        english = signal.claim.format(share=seen, usual=due, observed=seen, expected=due, n=seen)
+        assert shown.claim(facts) != english, signal.kind
+
+
 def _alerts(code: str, n: int) -> str:
     return LANGUAGES[code].plural("{n} alert", "{n} alerts", n, str(n))
 

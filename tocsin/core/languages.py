@@ -71,9 +71,13 @@ class Language:
         return self.number(value, 1) if isinstance(value, int | float) else value
 
     def plural(self, one: str, many: str, n: float, shown: str, **values: object) -> str:
-        """The form that goes with `n`, with `{n}` filled in as `shown` and its other places with `values`."""
-        forms = self.catalogue.get(many)
-        form = self._form(forms, n) if isinstance(forms, list) else one if n == 1 else many
+        """The form that goes with `n`, with `{n}` filled in as `shown` and its other places with `values`. A translation that has
+        one form, because nothing in it is counted, goes with every number.
+        """
+        forms = self.catalogue.get(many, [])
+        if isinstance(forms, str):
+            forms = [forms]
+        form = self._form(forms, n) if forms else one if n == 1 else many
         return form.format(n=shown, **values)
 
     def _form(self, forms: list[str], n: float) -> str:
