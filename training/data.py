@@ -91,8 +91,8 @@ TAUGHT_ALONE: Final = ("de", "es", "fr", "it", "pt", "pl", "sv")
 """The languages in which no cleared set has posts with a sentiment: most of what their models learn comes from the teacher."""
 UNTAUGHT: Final = ("ar",)
 """The languages of which no cleared set has a line: their models learn our own posts alone. What one hand wrote is labelled right
-more often than what strangers write, so in the fit of the confidence the held-out texts of `TAUGHT_ALONE`, as the models of these
-languages label them, stand beside our own."""
+more often than what strangers write, so the held-out texts of `TAUGHT_ALONE`, as the models of these languages label them, are
+lent to the fit of the confidence."""
 FURTHER: Final = (*TAUGHT_ALONE, *UNTAUGHT)
 """The languages with a model beside those of the corpus."""
 OF_TWEETS: Final = ("de", "es", "fr", "it", "pt", "ar")

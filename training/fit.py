@@ -56,7 +56,7 @@ a smaller one brings the confidence nearer to the truth on universities and poli
 HELD_POWERS: Final = {"de": 0.0, "en": 1.0, "ro": 0.0}
 """By language, another power. In English, which learns from posts alone, it makes no difference. RED's held-out tweets are
 labelled right more often than its dev part, which is of another version of that set, so in Romanian every text counts alike. So
-it does in German, where that is nearer to the truth on tweets (UMSAB's train part)."""
+it does in German, where that is nearer to the truth on tweets (UMSAB)."""
 OF_STRANGERS: Final = "xed"
 """The held-out lines that tell in a language of `OF_TWEETS` how often a label is right on the talk of strangers: nobody labelled
 posts there that may be learnt, and what we wrote and what the teacher labelled is labelled right more often than tweets are."""
@@ -75,7 +75,7 @@ ABSTAINS_BELOW: Final = 0.3
 
 
 class Lent(NamedTuple):
-    """A model of another language, and its held-out texts: where a language has none of strangers, these stand in for them."""
+    """Another model, and texts that it was not fitted on: they stand in for the talk of strangers where a language has little."""
 
     model: LinearModel
     held: Sequence[Example]
@@ -101,7 +101,8 @@ def fit(
 
     `everything` says that sets which are not cleared are among the examples. `other` are texts of other talk, none of them
     learnt: how often the model errs on it is measured, too. `lent` takes part in the fit of the confidence. In a language of
-    `OF_TWEETS` only lines of `OF_STRANGERS` and texts that their model has not met take part in it, if there are any.
+    `OF_TWEETS` only lines of `OF_STRANGERS` take part in it, if there are any, and posts that are lent with a model which was
+    fitted without them.
     """
     found = sorted(found)
     learnt = [one for one in found if not is_held_out(one.text)]
@@ -228,7 +229,9 @@ def _balanced(learnt: Sequence[Example]) -> Any:
 
 
 def _strange(asked: Sequence[Lent]) -> Sequence[Lent]:
-    """The lines of strangers and the texts that their model has not met; everything where no line of strangers is at hand."""
+    """The lines of `OF_STRANGERS`, and what is lent beyond the held-out texts: the posts that its model was fitted without. All
+    that is asked where there is no such line.
+    """
     if not any(one.talk == OF_STRANGERS for _, held in asked for one in held):
         return asked
     found = [

@@ -70,9 +70,9 @@ def taught(share: float, lately: tuple[float, float], window: WindowCounts, know
     """The negatives that a window teaches the usual share, which was `share`. `lately` has the negatives and the mentions scored
     of the last hours, with this window; `known_h` hours were known before it.
 
-    On the first day a window teaches what it brought. Later it teaches the share of the last hours, cut. Its own share, cut,
-    would teach too little: a window of two mentions has no negatives or many, and the cut takes from the many alone. So the usual
-    share would sink, an ordinary share would be evidence, and the more evidence, the lower the cut.
+    In the first `TEACHES_FROM_H` hours a window teaches what it brought. Later it teaches the share of the last hours, cut. Its
+    own share, cut, would teach too little: a window of two mentions has no negatives or many, and the cut takes from the many
+    alone. So the usual share would sink, an ordinary share would be evidence, and the more evidence, the lower the cut.
     """
     if not window.scored:
         return 0.0

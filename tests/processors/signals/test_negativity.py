@@ -141,7 +141,7 @@ def test_a_usual_share_that_is_far_too_low_is_mended_within_a_fortnight() -> Non
     assert 0.2 < state.usual[0] / state.usual[1] < 0.4
 
 
-def test_the_first_day_teaches_all_that_it_brings() -> None:
+def test_the_first_hours_teach_all_that_they_bring() -> None:
     state, _ = fold(Negativity(), shared(crowd(12, 72, 2, 0.9), due=2.0))
     assert state.usual[0] / state.usual[1] > 0.75
 
