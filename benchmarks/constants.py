@@ -118,9 +118,9 @@ COUNTS: Final = (
     ),
     *_of(
         f"{SIGNALS}/due.py",
-        ("teaches, times", "TEACHES_FROM_H = |3.0|, 2.0, 12"),
-        ("teaches, deviations", "TEACHES_FROM_H = 3.0, |2.0|, 12"),
-        ("teaches from, h", "TEACHES_FROM_H = 3.0, 2.0, |12|"),
+        ("teaches, times", "TEACHES_FROM_H = |4.5|, 2.0, 12"),
+        ("teaches, deviations", "TEACHES_FROM_H = 4.5, |2.0|, 12"),
+        ("teaches from, h", "TEACHES_FROM_H = 4.5, 2.0, |12|"),
     ),
     *_of(
         f"{SIGNALS}/statistics.py",

@@ -16,7 +16,7 @@ from processors.signals.statistics import four, median_step, six, tidy, wildness
 from processors.signals.types import WindowCounts
 
 # A window teaches at most so many times what was due, once twelve hours are known.
-TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
+TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 4.5, 2.0, 12
 # The median of how far single windows are off, as a logarithm, before any is known.
 WINDOW_OFF = log(2.0)
 
