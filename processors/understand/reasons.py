@@ -1,7 +1,8 @@
 """The words that counted for a score, worked out on demand: a linear model is a sum, so each word has its part in it.
 
-A word's part is what its features add to the label that was given, less what they add to the others, at the scale of the logits.
-A pair of neighbours counts half for each. Features of the text as a whole (its length, the rules of VADER) belong to no word.
+A word's part is what its features add to the label that was given, less what they add to the other label that they speak for
+most, at the scale of the logits. So a word that speaks for another label counts against the one that was given. A pair of
+neighbours counts half for each. Features of the text as a whole (its length, the rules of VADER) belong to no word.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def reasons(scorer: LinearScorer, text: str) -> list[Reason]:
     parts = scorer.parts(text)
     label = int(scorer.shares([text])[0].argmax())
     others = [column for column in range(len(LABELS)) if column != label]
-    weights = parts[:, label] - parts[:, others].mean(axis=1)
+    weights = parts[:, label] - parts[:, others].max(axis=1)
     found = [
         Reason(text[start:end], start, end, round(float(weight), 3))
         for (start, end), weight in zip(places(text), weights.tolist(), strict=True)
