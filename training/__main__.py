@@ -25,6 +25,7 @@ from training.data import (
     FREE,
     FURTHER,
     KEPT,
+    OURS,
     SOURCES,
     TAUGHT,
     TAUGHT_ALONE,
@@ -40,7 +41,7 @@ from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facet
 from training.fit import Lent, fit
 from training.language import save_language
 from training.plot import PICTURE, cards, picture
-from training.short import CRISES, TWEETS, WRITTEN
+from training.short import CRISES, FACETED, TWEETS, written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,8 +141,7 @@ def _train_facets(language: str, given: argparse.Namespace) -> None:
             "task": "facets of a short post: intent, emotions, kinds of crisis, harm",
             "kind": "logistic regressions, one a value, over the features of sentiment in fewer buckets",
             "learnt_from": [
-                *_own(language, WRITTEN),
-                f"training/{CRISES.name}",
+                *_own(language, *FACETED),
                 "training/terms.toml",
                 "processors/understand/triggers.toml",
                 *sets,
@@ -154,8 +154,12 @@ def _train_facets(language: str, given: argparse.Namespace) -> None:
 
 
 def _own(language: str, *folders: Path) -> list[str]:
-    """What was written for Tocsin in a language, as a card names it: the corpus, or these folders."""
-    return [f"training/{one.name}" for one in folders] if language in FURTHER else ["training/corpus"]
+    """What was written for Tocsin in a language, as a card names it: the corpus, and those of these folders that have posts."""
+    spoken = [one for one in folders if any(post.language == language for post in written(one))]
+    return [
+        *([] if language in FURTHER else ["training/corpus"]),
+        *(f"training/{one.name}" for one in spoken),
+    ]
 
 
 def _write_card(path: Path, about: dict[str, Any], report: dict[str, Any]) -> None:
@@ -170,6 +174,7 @@ def _card(
     used = [
         one.name for one in SOURCES if given.data and language in one.languages and (given.all or one.cleared)
     ]
+    ours = {one for folders, *_, languages in OURS if language in languages for one in folders}
     taught = any(name in TAUGHT.get(language, ()) for name in used)
     teacher = TEACHER_OF_MANY if language in TAUGHT_ALONE else TEACHER
     return {
@@ -177,7 +182,7 @@ def _card(
         "task": "sentiment of a short post: negative, neutral, positive",
         "kind": "multinomial logistic regression over hashed words, parts of words, pairs and valences",
         "learnt_from": [
-            *_own(language, WRITTEN, CRISES, TWEETS),
+            *_own(language, *(one for one in (*FACETED, TWEETS) if one in ours)),
             *used,
             *([f"training/{teacher.name}"] if taught else []),
         ],

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from processors.understand.artefacts import read_arrays
 from processors.understand.sentiment import LABELS
 from training.corpus import SENTIMENTS, posts
-from training.short import CRISES, TWEETS, WRITTEN, written
+from training.short import CRISES, CUSTOMERS, PLAIN, TWEETS, WRITTEN, written
 
 
 class Example(NamedTuple):
@@ -80,9 +80,6 @@ show how much errors differ from one kind of talk to another.
 CORPUS_WEIGHTS: Final = {"en": 0.4}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
-OURS: Final = (((WRITTEN, TWEETS), WRITTEN.name, OTHER_WEIGHT), ((CRISES,), CRISES.name, 1.0))
-"""Our posts in further languages: folders, their kind of talk, and the weight of a post. Those about crises are mostly negative,
-as talk of the day is not."""
 TO_AN_ACCOUNT: Final = 2.5
 """The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
 TEACHER: Final = Path(__file__).with_name("teacher.npz")
@@ -95,6 +92,15 @@ more often than what strangers write, so the held-out texts of `TAUGHT_ALONE`, a
 lent to the fit of the confidence."""
 FURTHER: Final = (*TAUGHT_ALONE, *UNTAUGHT)
 """The languages with a model beside those of the corpus."""
+OURS: Final = (
+    ((WRITTEN, TWEETS), WRITTEN.name, OTHER_WEIGHT, FURTHER),
+    ((CUSTOMERS,), CUSTOMERS.name, 1.0, ("en",)),
+    ((PLAIN,), PLAIN.name, OTHER_WEIGHT, ("tr", "ro")),
+    ((CRISES,), CRISES.name, 1.0, FURTHER),
+)
+"""Our posts beside the corpus: folders, their kind of talk, the weight of a post, and the languages in which the sentiment learns
+from them. Elsewhere those in a plain voice are learnt by the facets alone (docs/understanding-notes.md says why). Those about
+crises are mostly negative, as talk of the day is not."""
 OF_TWEETS: Final = ("de", "es", "fr", "it", "pt", "ar")
 """Those of them in which people labelled tweets (UMSAB), which no model learns from."""
 TEACHER_OF_MANY: Final = Path(__file__).with_name("teacher-of-many.npz")
@@ -147,9 +153,10 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
     ]
     found += [
         Example(one.text, one.label, weight, talk=talk)
-        for folders, talk, weight in OURS
+        for folders, talk, weight, languages in OURS
+        if language in languages
         for one in written(*folders)
-        if one.language == language and language in FURTHER
+        if one.language == language
     ]
     if folder is None:
         return found

@@ -29,7 +29,7 @@ from tocsin.core.facets import FACETS
 from training.corpus import posts
 from training.data import is_held_out
 from training.matrix import features
-from training.short import CRISES, WRITTEN, written
+from training.short import CRISES, FACETED, written
 
 C: Final = 3.0
 """The inverse of the regularisation's strength. A third or three times of it does as well within a point."""
@@ -49,6 +49,8 @@ EMOTION_SETS: Final = {
 }
 """By set, the emotions that it labels. The English part of BRIGHTER has no disgust."""
 SET_WEIGHT: Final = 0.5
+OF_CRISES: Final = 0.4
+"""What a post that was written about crises counts where the threshold of a kind of crisis is chosen."""
 
 TRIGGERS: Final = {
     "safety": ("crisis", "safety"),
@@ -69,12 +71,15 @@ class FacetExample(NamedTuple):
     text: str
     values: frozenset[tuple[str, str]]
     weights: tuple[float, ...]
+    of_crises: bool = False
+    """Whether it is one of our posts about crises."""
 
 
 def facet_examples(language: str, folder: Path | None) -> list[FacetExample]:
     """The examples in a language: our own posts and, where `folder` is given, the sets of emotions in it."""
     everything = (1.0,) * len(COLUMNS)
-    found = [FacetExample(text, values, everything) for text, values in own_posts(language)]
+    crises = frozenset(one.text for one in written(CRISES) if one.language == language)
+    found = [FacetExample(text, values, everything, text in crises) for text, values in own_posts(language)]
     found += hints(language)
     if folder is not None:
         for name in EMOTION_SETS:
@@ -108,7 +113,7 @@ def own_posts(language: str) -> Iterator[tuple[str, frozenset[tuple[str, str]]]]
     """The posts in a language that were written for Tocsin, each with the value of each of its facets."""
     for post in posts(language):
         yield post.text, frozenset((facet, getattr(post, facet)) for facet in FACETS)
-    for one in written(WRITTEN, CRISES):
+    for one in written(*FACETED):
         if one.language == language:
             yield one.text, frozenset(zip(FACETS, one.facets, strict=True))
 
@@ -152,7 +157,9 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
     hinted = frozenset(one.text for one in hints(language))
     heard = np.array([one.text not in hinted for one in learnt])
     logits = _across_folds(matrix, labels, weights, learnt)
-    thresholds = _thresholds(labels[heard], weights[heard], logits[heard])
+    # A day's talk has far fewer crises than what is learnt.
+    common = _commonness(learnt)
+    thresholds = _thresholds(labels[heard], weights[heard], common[heard], logits[heard])
     fitted, bias = _fitted(matrix, labels, weights)
     scale = np.maximum(np.abs(fitted).max(axis=0), 1e-9) / LARGEST
     whole = np.round(fitted / scale).astype(np.int8)
@@ -175,6 +182,13 @@ def folded(matrix: Any) -> Any:
     given = matrix.tocoo()
     places = (given.row, given.col & (BUCKETS - 1))
     return sparse.coo_matrix((given.data, places), shape=(given.shape[0], BUCKETS)).tocsr()
+
+
+def _commonness(found: Sequence[FacetExample]) -> Floats:
+    """By example and column, what it counts where a threshold is chosen."""
+    of_crises = np.array([one.of_crises for one in found])[:, None]
+    kinds = np.array([facet == "crisis" for facet, _ in COLUMNS])[None, :]
+    return np.where(of_crises & kinds, OF_CRISES, 1.0)
 
 
 def _labels(found: Sequence[FacetExample]) -> Floats:
@@ -212,12 +226,13 @@ def _across_folds(matrix: Any, labels: Floats, weights: Floats, learnt: Sequence
     return logits
 
 
-def _thresholds(labels: Floats, weights: Floats, logits: Floats) -> Floats:
+def _thresholds(labels: Floats, weights: Floats, common: Floats, logits: Floats) -> Floats:
     return np.array(
         [
             _threshold(
                 labels[:, column],
                 weights[:, column],
+                common[:, column],
                 logits[:, column],
                 LEAST_RIGHT_OF_HARM if facet == "harm" else LEAST_RIGHT,
             )
@@ -226,14 +241,14 @@ def _thresholds(labels: Floats, weights: Floats, logits: Floats) -> Floats:
     )
 
 
-def _threshold(labels: Floats, weights: Floats, logits: Floats, least_right: float) -> float:
+def _threshold(labels: Floats, weights: Floats, common: Floats, logits: Floats, least_right: float) -> float:
     """The logit from which a value is said: the best F1 among those that are right often enough, or infinity."""
     order = np.argsort(-logits, kind="stable")
-    right = np.cumsum((labels * weights)[order])
-    said = np.cumsum(weights[order])
+    has = labels * weights * common
+    right, said = np.cumsum(has[order]), np.cumsum((weights * common)[order])
     precision = right / np.maximum(said, 1e-9)
-    f1 = 2 * right / (said + (labels * weights).sum())
-    fit = (precision >= least_right) & (said >= LEAST_SAID * min(1.0, SET_WEIGHT))
+    f1 = 2 * right / (said + has.sum())
+    fit = (precision >= least_right) & (np.cumsum(weights[order]) >= LEAST_SAID * min(1.0, SET_WEIGHT))
     return float(logits[order][np.where(fit, f1, -1).argmax()]) if fit.any() else float("inf")
 
 

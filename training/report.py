@@ -40,7 +40,7 @@ from training.shares import (
     made_up_table,
     table,
 )
-from training.short import CRISES, WRITTEN, written
+from training.short import FACETED, written
 from training.speed import Speed, speed, speed_table
 from training.told import told_table
 
@@ -166,7 +166,7 @@ def not_learnt(name: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]
 
 def _held_out(language: str) -> list[tuple[str, str]]:
     found = [(post.text, post.sentiment) for post in posts(language)]
-    found += [(one.text, one.label) for one in written(WRITTEN, CRISES) if one.language == language]
+    found += [(one.text, one.label) for one in written(*FACETED) if one.language == language]
     return [row for row in found if is_held_out(row[0])]
 
 

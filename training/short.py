@@ -1,7 +1,7 @@
-"""Posts that were written for Tocsin in languages beside those of the corpus: a file a language, a line a post, a tab between its
-columns. `tweets` has few, each with its label and its text; the second opinion learns from them. `written` and `crises` have the
-facets of a post between the two; they are what the models of `training.data.FURTHER` learn beside the teacher. Those of the
-corpus have more columns (`training/corpus`).
+"""Posts that were written for Tocsin beside those of the corpus: a file a language, a line a post, a tab between its
+columns. `tweets` has few, each with its label and its text; the second opinion learns from them. The others have the facets of
+a post between the two. `written` and `crises` are what the models of `training.data.FURTHER` learn beside the teacher. Those of
+the corpus have more columns (`training/corpus`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,15 @@ from typing import Final, NamedTuple
 TWEETS: Final = Path(__file__).with_name("tweets")
 WRITTEN: Final = Path(__file__).with_name("written")
 """Everyday talk and that of customers, a third of each label."""
+CUSTOMERS: Final = Path(__file__).with_name("customers")
+"""Posts of customers to companies' accounts, in English, whose other tweets have few of them."""
+PLAIN: Final = Path(__file__).with_name("plain")
+"""Everyday talk and that of customers in a plain voice: the other hands have more wit than real talk has."""
 CRISES: Final = Path(__file__).with_name("crises")
 """Posts about each kind of crisis, threats and harm, and harmless ones with the same words."""
+
+FACETED: Final = (WRITTEN, CUSTOMERS, PLAIN, CRISES)
+"""The folders whose posts have facets."""
 
 
 class Written(NamedTuple):

@@ -22,7 +22,7 @@ from training.corpus import (
     real_names,
 )
 from training.data import FURTHER
-from training.short import CRISES, TWEETS, WRITTEN, Written, written
+from training.short import CRISES, CUSTOMERS, PLAIN, TWEETS, WRITTEN, Written, written
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
 
@@ -133,6 +133,24 @@ def test_posts_about_crises_and_harm_are_all_different_name_nobody_and_repeat_no
         named = faults([_as_post(one, n) for n, one in enumerate(found) if one.language == language])
         allowed = {f"real name {word!r}" for word in WORDS_OF_THE_LANGUAGE.get(language, ())}
         assert [one for one in named if one.partition(": ")[2] not in allowed] == []
+
+
+@pytest.mark.slow("compares thousands of posts")
+def test_posts_in_a_plain_voice_are_labelled_all_different_name_nobody_and_repeat_no_other_post() -> None:
+    found = list(written(CUSTOMERS, PLAIN))
+    assert {one.language for one in found} <= set(SCORED)
+    for facet, column in enumerate(FACETS):
+        assert {one.facets[facet] for one in found} <= set(VALUES[column])
+    others = {(one.language, one.text.casefold()) for one in written(WRITTEN, TWEETS, CRISES)}
+    others |= {(language, post.text.casefold()) for language in LANGUAGES for post in posts(language)}
+    assert others.isdisjoint((one.language, one.text.casefold()) for one in found)
+    for language in {one.language for one in found}:
+        mine = [one for one in found if one.language == language]
+        named = faults([_as_post(one, n) for n, one in enumerate(mine)])
+        allowed = {f"real name {word!r}" for word in WORDS_OF_THE_LANGUAGE.get(language, ())}
+        assert [one for one in named if one.partition(": ")[2] not in allowed] == []
+        labels = Counter(one.label for one in mine)
+        assert all(0.2 < labels[label] / len(mine) < 0.45 for label in SENTIMENTS)
 
 
 def _as_post(one: Written, number: int) -> Post:

@@ -19,7 +19,7 @@ from tocsin.store.port import Store
 
 NOON = START + timedelta(hours=12)
 END = NOON + timedelta(hours=1)
-WASTE = "Brightwater is pouring waste into the river at night, please share before they delete this"
+WASTE = "Brightwater is pouring filthy waste into the river at night, please share before they delete this"
 VARIANTS = [
     WASTE,
     f"BREAKING {WASTE} https://short.example/1",
