@@ -158,7 +158,7 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
     heard = np.array([one.text not in hinted for one in learnt])
     logits = _across_folds(matrix, labels, weights, learnt)
     # A day's talk has far fewer crises than what is learnt.
-    common = _commonness(learnt)
+    common = commonness(learnt)
     thresholds = _thresholds(labels[heard], weights[heard], common[heard], logits[heard])
     fitted, bias = _fitted(matrix, labels, weights)
     scale = np.maximum(np.abs(fitted).max(axis=0), 1e-9) / LARGEST
@@ -184,7 +184,7 @@ def folded(matrix: Any) -> Any:
     return sparse.coo_matrix((given.data, places), shape=(given.shape[0], BUCKETS)).tocsr()
 
 
-def _commonness(found: Sequence[FacetExample]) -> Floats:
+def commonness(found: Sequence[FacetExample]) -> Floats:
     """By example and column, what it counts where a threshold is chosen."""
     of_crises = np.array([one.of_crises for one in found])[:, None]
     kinds = np.array([facet == "crisis" for facet, _ in COLUMNS])[None, :]
@@ -229,7 +229,7 @@ def _across_folds(matrix: Any, labels: Floats, weights: Floats, learnt: Sequence
 def _thresholds(labels: Floats, weights: Floats, common: Floats, logits: Floats) -> Floats:
     return np.array(
         [
-            _threshold(
+            threshold(
                 labels[:, column],
                 weights[:, column],
                 common[:, column],
@@ -241,7 +241,7 @@ def _thresholds(labels: Floats, weights: Floats, common: Floats, logits: Floats)
     )
 
 
-def _threshold(labels: Floats, weights: Floats, common: Floats, logits: Floats, least_right: float) -> float:
+def threshold(labels: Floats, weights: Floats, common: Floats, logits: Floats, least_right: float) -> float:
     """The logit from which a value is said: the best F1 among those that are right often enough, or infinity."""
     order = np.argsort(-logits, kind="stable")
     has = labels * weights * common

@@ -22,9 +22,10 @@ from training import data
 from training.__main__ import main
 from training.corpus import LANGUAGES
 from training.data import FURTHER, OTHER_TALK, SOURCES, TAUGHT, Example, examples, is_held_out, other_talk
-from training.facets import facet_examples, fit_facets, folded, hints
+from training.facets import OF_CRISES, commonness, facet_examples, fit_facets, folded, hints, threshold
 from training.fit import OF_STRANGERS, SCALED, SHIFTS, Lent, fit, version_of
 from training.matrix import features
+from training.short import CRISES, written
 
 TEXTS = [
     "",
@@ -62,6 +63,27 @@ def test_the_same_examples_give_the_same_facets(tmp_path: Path) -> None:
     for name, order in (("a", 1), ("b", -1)):
         fit_facets("nl", found[::order]).model.save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_post_about_crises_counts_less_where_the_threshold_of_a_kind_of_crisis_is_chosen() -> None:
+    found = facet_examples("nl", None)
+    crises = {one.text for one in written(CRISES) if one.language == "nl"}
+    assert {one.text for one in found if one.of_crises} == crises
+    counts = commonness(found)
+    assert set(counts.ravel().tolist()) == {OF_CRISES, 1.0}
+    for row, one in zip(counts.tolist(), found, strict=True):
+        less = {facet for (facet, _), count in zip(COLUMNS, row, strict=True) if count < 1}
+        assert less == ({"crisis"} if one.of_crises else set())
+
+
+def test_a_threshold_is_higher_where_the_posts_that_have_a_value_are_rarer_on_a_day() -> None:
+    # Twenty posts that have the value stand above ten everyday ones without it, and twenty below them.
+    logits, labels = np.repeat([3.0, 2.0, 1.0], [20, 10, 20]), np.repeat([1.0, 0.0, 1.0], [20, 10, 20])
+    weights, rare = np.ones(50), np.where(labels == 1, 0.1, 1.0)
+    assert threshold(labels, weights, weights, logits, 0.2) == 1.0
+    assert threshold(labels, weights, rare, logits, 0.2) == 3.0
+    # So few posts that nobody can tell how often it is right: it is never said.
+    assert threshold(labels[:5], weights[:5], rare[:5], logits[:5], 0.2) == np.inf
 
 
 def test_every_term_hints_at_a_value_that_there_is() -> None:
