@@ -62,8 +62,13 @@ def ended(process: subprocess.Popen[bytes], module: str, last_words: bytes | Non
 def start(module: str, **options: Any) -> subprocess.Popen[bytes]:
     """Start `measured` and do not wait for it. The last line of its output is the result."""
     command = [sys.executable, "-m", "benchmarks.child", module, json.dumps(options)]
+    # Unbuffered: who reads a line takes no more than that. A buffer could hold the result as well, and `ended` would not see it.
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parent.parent
+        command,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parent.parent,
     )
 
 

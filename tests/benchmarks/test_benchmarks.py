@@ -265,6 +265,15 @@ def test_a_child_gives_its_figures_and_its_own_memory_and_one_that_fails_gives_n
         child.measured("tests.benchmarks.small", file="no such file")
 
 
+@pytest.mark.live
+def test_the_result_of_a_child_is_there_when_its_first_line_is_read_after_its_end() -> None:
+    with child.start("tests.benchmarks.talking", said="begun") as process:
+        process.wait(60)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        assert child.ended(process, "tests.benchmarks.talking", b"enough\n")["letters"] == 5
+
+
 def test_an_unknown_benchmark_is_refused_with_those_that_there_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
