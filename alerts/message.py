@@ -23,7 +23,7 @@ from alerts.speakers import with_speakers
 from alerts.story import headline, left_out, negatives_below
 from alerts.words import Words, words_for
 from tocsin.core.clock import iso
-from tocsin.core.facets import common
+from tocsin.core.facets import CommonValue, common
 from tocsin.core.signal import Agreement, Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.text import one_line
@@ -287,18 +287,29 @@ def _corrected(evidence: Evidence, words: Words) -> str:
 
 
 def facets_line(evidence: Evidence, words: Words | None = None) -> str:
-    """What the mentions feel, want and talk of, in shares of all of them: "anger 41%, fear 12%; complaint 60%; outage 30%"."""
+    """What the mentions feel, want and talk of, in shares of all of them, and the shares that are usual, where they are known:
+    "anger 41% (usually 22%), fear 12% (usually 1%); complaint 60%; outage 30%".
+    """
     in_words = words or words_for(None, "UTC")
     facets = ("emotion", "intent", "crisis")
-    shown = [(facet, common(evidence.facets.get(facet, {}), evidence.count)) for facet in facets]
+    shown = [common_in(evidence, facet) for facet in facets]
     return "; ".join(
-        ", ".join(
-            f"{in_words.say(CALLED.get((facet, value), value))} {in_words.percent(share)}"
-            for value, share in some
-        )
-        for facet, some in shown
+        ", ".join(_share_told(facet, one, in_words) for one in some)
+        for facet, some in zip(facets, shown, strict=True)
         if some
     )
+
+
+def _share_told(facet: str, one: CommonValue, words: Words) -> str:
+    told = f"{words.say(CALLED.get((facet, one.value), one.value))} {words.percent(one.share)}"
+    if one.usual is None:
+        return told
+    return f"{told} ({words.say('usually {share}', share=words.percent(one.usual))})"
+
+
+def common_in(evidence: Evidence, facet: str) -> list[CommonValue]:
+    """The common values of a facet among the mentions of an alert."""
+    return common(evidence.facets.get(facet, {}), evidence.count, evidence.usual_facets.get(facet))
 
 
 def _post(text: str, words: Words) -> str:

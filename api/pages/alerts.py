@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from alerts.alert import Alert
 from alerts.held_by import held_by
+from alerts.message import common_in
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
 from alerts.views import Found, Wanted, find_alerts
@@ -24,8 +25,7 @@ from api.pages.permission import may_undo, permitted, permitted_actions
 from api.pages.render import PageContext, page_context, render
 from api.state import state_of
 from tocsin.core.errors import NotFound
-from tocsin.core.facets import FACETS, common
-from tocsin.core.signal import Evidence
+from tocsin.core.facets import FACETS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.repository import names
 
@@ -131,10 +131,6 @@ def _others(conn: Connection, id: str) -> list[Alert]:
     return [one for one in find_alerts(conn, Wanted(status=("open",), limit=PAGE)).alerts if one.id != id]
 
 
-def _common(evidence: Evidence | None, facet: str) -> list[tuple[str, float]]:
-    return common(evidence.facets.get(facet, {}), evidence.count) if evidence else []
-
-
 def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
     """The data behind the figures, posts and chart of an alert, on its page and behind a notice's link."""
     a, mark = about.alert, None
@@ -143,7 +139,7 @@ def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
         mark = Mark(evidence.window_start, evidence.window_end, ctx.fmt.translate("judged"))
     return {
         "card": about,
-        "feel": [(facet, some) for facet in FACETS if (some := _common(evidence, facet))],
+        "feel": [(facet, some) for facet in FACETS if evidence and (some := common_in(evidence, facet))],
         "chart_until": about.chart[-1].at + SLOT if about.chart else a.last_signal_at,
         "day_chart": draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
     }

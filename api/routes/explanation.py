@@ -44,6 +44,12 @@ class PartOut(BaseModel):
     share: float = Field(description="Of all mentions of the window, 0..1.")
 
 
+class FacetPartOut(PartOut):
+    usual: float | None = Field(
+        description="Its share of the mentions of the two weeks before the episode, 0..1. null: too little was heard to tell."
+    )
+
+
 class StoryOut(BaseModel):
     """A text that several mentions tell, word for word or lightly edited."""
 
@@ -93,7 +99,7 @@ class NowOut(BaseModel):
     languages: list[PartOut]
     sources: list[PartOut]
     others: dict[str, int] = Field(description="The parts that each list leaves out.")
-    facets: dict[str, list[PartOut]] = Field(
+    facets: dict[str, list[FacetPartOut]] = Field(
         description="By facet (intent, emotion, crisis, harm), the values that were told of most mentions."
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 from processors.corrections.correct import PERSON
 from processors.detection import trigger_habit
 from processors.detection.copies import SpanTexts, WindowStories, span_of, told_in, within_a_span
+from processors.detection.habits import first_heard, networks_heard, usual_facets
 from processors.detection.terms import rising_subjects
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice, RisingTerm
@@ -30,10 +31,6 @@ from tocsin.store import schema as s
 TOP = 5
 # Posts of the brand's own accounts that are shown apart.
 OWN_SHOWN = 3
-HEARD_SPAN = timedelta(days=14)
-# So many mentions on a network or in a language that was not heard before are a spread.
-SPREADS_FROM = 3
-UNTOLD = frozenset({"unknown", ""})
 PEAK_MINUTES = 5
 YOUNG = timedelta(days=7)
 # A young monitor with fewer mentions does not know yet what is normal.
@@ -73,6 +70,7 @@ class WindowContents:
     own_top: list[TopMention]
     digest: str
     facets: dict[str, dict[str, int]]
+    usual_facets: dict[str, dict[str, float]]
     scored: dict[str, tuple[int, int]]
     """By language, the mentions that were called negative, and all that were scored. What people labelled has no language: no
     scorer's errors are in it.
@@ -94,9 +92,12 @@ def look(
     start: datetime,
     end: datetime,
     read: SpanTexts | None = None,
+    *,
+    since: datetime | None = None,
 ) -> WindowContents:
     """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on. `read` has
-    the texts of this span where they were read already.
+    the texts of this span where they were read already. What is usual was heard before `since`, when the episode began, which is
+    `start` unless it is given.
     """
     asked = span_of(monitor_id, start, end)
     tones = _tones(conn, asked)
@@ -107,6 +108,7 @@ def look(
     top = _top(conn, monitor_id, start, end)
     own = _own(conn, monitor_id, start, end) if monitor.own_accounts else 0
     said = people_who_said(conn, monitor_id, end)
+    facets = facets_in(conn, monitor_id, start, end)
     networks = counted_by(conn, monitor_id, start, end, "network")
     languages = counted_by(conn, monitor_id, start, end, "lang")
     return WindowContents(
@@ -120,7 +122,7 @@ def look(
         networks=networks,
         languages=languages,
         sources=counted_by(conn, monitor_id, start, end, "source"),
-        networks_heard=_networks_heard(conn, monitor_id, end),
+        networks_heard=networks_heard(conn, monitor_id, end),
         influential=any(one.reach >= monitor.influential_followers for one in top),
         influential_from=monitor.influential_followers,
         outlets=_outlets(conn, monitor_id, start, end, monitor.tier1),
@@ -134,7 +136,8 @@ def look(
         own=own,
         own_top=_top(conn, monitor_id, start, end, own=True)[:OWN_SHOWN] if own else [],
         digest=digest_of(conn, monitor_id, start, end),
-        facets=facets_in(conn, monitor_id, start, end),
+        facets=facets,
+        usual_facets=usual_facets(conn, monitor_id, since or start, facets),
         scored=_scored(tones),
         told=told_in(conn, monitor_id, start, end, sum(labels.values()), read),
     )
@@ -272,60 +275,6 @@ def _most_heard(own: bool) -> Select[Any]:
         .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
         .limit(TOP)
     )
-
-
-def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
-    return int(conn.execute(_networks(), _habits_of(monitor_id, "network", end)).scalar_one())
-
-
-@cache
-def _networks() -> Select[int]:
-    value = s.tally_parts.c.value
-    return select(func.count(value.distinct())).where(_heard_lately(), value.not_in(sorted(UNTOLD)))
-
-
-def _habits_of(monitor_id: str, dimension: str, end: datetime) -> dict[str, Any]:
-    """The values of the parameters of `_heard_lately`."""
-    return {
-        "monitor_id": monitor_id,
-        "dimension": dimension,
-        "from_minute": minute_of(end - HEARD_SPAN),
-        "to_minute": minute_of(end),
-    }
-
-
-def _heard_lately() -> ColumnElement[bool]:
-    """The condition of a row of `tally_parts` that tells what this monitor heard in the two weeks before an end."""
-    p = s.tally_parts
-    return and_(
-        p.c.monitor_id == bindparam("monitor_id"),
-        p.c.dimension == bindparam("dimension"),
-        p.c.count > 0,
-        p.c.minute >= bindparam("from_minute"),
-        p.c.minute < bindparam("to_minute"),
-    )
-
-
-def first_heard(
-    conn: Connection, monitor_id: str, start: datetime, counts: Mapping[str, Mapping[str, int]]
-) -> dict[str, list[str]]:
-    """By dimension of `tally_parts`, the values of `counts` with `SPREADS_FROM` mentions or more that this monitor had not heard
-    in the two weeks before `start`. A monitor that had heard nothing before has no habits, and hears nothing for the first time.
-    """
-    found = {}
-    for dimension, values in counts.items():
-        known = set(conn.execute(_known_values(), _habits_of(monitor_id, dimension, start)).scalars())
-        new = sorted(
-            one for one, n in values.items() if n >= SPREADS_FROM and one not in known and one not in UNTOLD
-        )
-        if known - UNTOLD and new:
-            found[dimension] = new
-    return found
-
-
-@cache
-def _known_values() -> Select[str]:
-    return select(s.tally_parts.c.value).distinct().where(_heard_lately())
 
 
 def _peak(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from processors.detection.evidence import UNTOLD, WindowContents
+from processors.detection.evidence import WindowContents
+from processors.detection.habits import UNTOLD
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
 from processors.detection.trigger_habit import unusual
@@ -139,6 +140,7 @@ def evidence(
         triggers=seen.triggers,
         usual_triggers=seen.usual_triggers,
         facets=seen.facets,
+        usual_facets=seen.usual_facets,
         missing=list(missing),
         monitors_version=monitors_version,
         peak=seen.peak,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, case, select
 
-from processors.detection.evidence import HEARD_SPAN, UNTOLD
+from processors.detection.habits import HEARD_SPAN, UNTOLD
 from processors.detection.nearness import near_an_alert
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import Reading, TalkPlace, WindowCounts

@@ -46,7 +46,7 @@ def signal_row(
     one, window = judged.monitor, judged.window
     since = standing.episode.since or reading.start
     start = window.end - timedelta(seconds=reading.detail["span_s"])
-    seen = look(conn, one.id, one.defined.value, start, judged.until, judged.texts(conn, start))
+    seen = look(conn, one.id, one.defined.value, start, judged.until, judged.texts(conn, start), since=since)
     mark = fingerprint(one.id, standing.name)
     stated = facts(standing, reading, judged, seen, is_thin(conn, one.id, since))
     shown = evidence(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from processors.detection.copies import copies_in, told_in, within
 from processors.detection.evidence import authors, counted_by, digest_of, facets_in
+from processors.detection.habits import usual_facets
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
@@ -25,6 +26,14 @@ class Part(msgspec.Struct, frozen=True):
     name: str
     count: int
     share: float
+
+
+class FacetPart(Part, frozen=True):
+    """The mentions of which a value of a facet was told. `usual` is its share in the two weeks before the episode, 0..1; None
+    where too little was heard to tell.
+    """
+
+    usual: float | None = None
 
 
 class Robot(msgspec.Struct, frozen=True):
@@ -59,11 +68,13 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     languages: list[Part]
     sources: list[Part]
     others: dict[str, int] = {}
-    facets: dict[str, list[Part]] = {}
+    facets: dict[str, list[FacetPart]] = {}
 
 
-def contributions(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Contributions:
-    """Count the window's mentions, by what brought them."""
+def contributions(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, since: datetime
+) -> Contributions:
+    """Count the window's mentions, by what brought them. What is usual was heard before `since`, when the episode began."""
     m, here = s.matches, within(monitor_id, start, end)
     labels = {
         row.label: int(row.said)
@@ -94,9 +105,7 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
         others={
             name: len(found[name]) - len(some) for name, some in parts.items() if len(found[name]) > len(some)
         },
-        facets={
-            facet: _parts(counts, count) for facet, counts in facets_in(conn, monitor_id, start, end).items()
-        },
+        facets=_facets(conn, monitor_id, start, end, since, count),
         **parts,
     )
 
@@ -104,6 +113,20 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
 def _parts(counts: Mapping[str, int], of: int) -> list[Part]:
     most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:SHOWN]
     return [Part(name, count, round(count / of, 4)) for name, count in most]
+
+
+def _facets(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, since: datetime, of: int
+) -> dict[str, list[FacetPart]]:
+    told = facets_in(conn, monitor_id, start, end)
+    usual = usual_facets(conn, monitor_id, since, told)
+    return {
+        facet: [
+            FacetPart(one.name, one.count, one.share, usual.get(facet, {}).get(one.name))
+            for one in _parts(counts, of)
+        ]
+        for facet, counts in told.items()
+    }
 
 
 def _authors(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, int]:

@@ -120,7 +120,7 @@ def explained(
     kept = _kept(conn, fingerprint, evidence, until)
     detector, why_not = _detector(kind, kept)
     again = _again(detector, kept) if detector and kept and not why_not else None
-    counted = contributions(conn, monitor_id, evidence.window_start, evidence.window_end)
+    counted = contributions(conn, monitor_id, evidence.window_start, evidence.window_end, evidence.since)
     figures = _figures(evidence, again, kept)
     steps = _steps(detector, kept) if detector and kept and again else []
     steps += [step for one in evidence.agrees for step in _checks(one)]

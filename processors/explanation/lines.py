@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from processors.detection.automation import COPIES_REASON, GAPS_REASON, PACE_REASON, SAME_REASON
-from processors.explanation.contributions import Contributions, Part
+from processors.explanation.contributions import Contributions, FacetPart, Part
 from processors.explanation.explain import Explanation, JudgedWindow, JudgedWindows, Negatives
 from tocsin.core.clock import iso
 
@@ -132,7 +132,7 @@ def _parts(one: Explanation) -> Iterator[str]:
     ):
         if parts:
             yield f"  {name}: {_said(parts)}{_others(now.others.get(name, 0))}"
-    yield from (f"  {facet}: {_said(parts)}" for facet, parts in now.facets.items())
+    yield from (f"  {facet}: {_felt(some)}" for facet, some in now.facets.items())
     if one.terms:
         yield "  rising terms: " + ", ".join(f"{term} {count}" for term, count in one.terms)
 
@@ -156,6 +156,15 @@ def _told(now: Contributions) -> Iterator[str]:
 
 def _said(parts: list[Part]) -> str:
     return ", ".join(f"{_plain(part.name)} {part.count} ({part.share:.0%})" for part in parts)
+
+
+def _felt(parts: list[FacetPart]) -> str:
+    return ", ".join(
+        f"{part.name} {part.count} ({part.share:.0%}"
+        + ("" if part.usual is None else f", usually {part.usual:.0%}")
+        + ")"
+        for part in parts
+    )
 
 
 def _others(count: int) -> str:

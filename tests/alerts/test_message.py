@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
@@ -46,6 +47,16 @@ def test_the_tone_is_told_in_shares_of_all_mentions_the_rare_left_out() -> None:
     }
     assert facets_line(evidence(100, facets)) == "anger 41%, fear 12%; complaint 60%"
     assert facets_line(evidence(0, {})) == ""
+
+
+def test_beside_a_share_stands_the_usual_one_where_it_is_known() -> None:
+    facets = {"emotion": {"anger": 41, "fear": 12}, "intent": {"complaint": 60}, "crisis": {"outage": 30}}
+    usual = {"emotion": {"anger": 0.22, "fear": 0.0}, "crisis": {"outage": 0.004}}
+    told = structs.replace(evidence(100, facets), usual_facets=usual)
+    assert facets_line(told) == (
+        "anger 41% (usually 22%), fear 12% (usually 0%); complaint 60%; outage 30% (usually 0%)"
+    )
+    assert "öfke %41 (olağanı %22)" in facets_line(told, words_for("tr", "UTC"))
 
 
 def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> None:

@@ -211,3 +211,15 @@ def test_what_is_felt_is_shown_where_some_feeling_is_common(world: World, joyful
     browser, _ = world.session("ada")
     page = browser.get(f"/alerts/{world.scene.alert().id}", headers=HTML).text
     assert ("What they feel and want" in page, "joy <strong>60%" in page) == (shown, shown)
+    assert "usually" not in page.partition("What they feel and want")[2].partition("</section>")[0]
+
+
+def test_beside_what_is_felt_stands_what_is_usual(world: World) -> None:
+    felt = {"count": 50, "facets": {"emotion": {"joy": 30}}, "usual_facets": {"emotion": {"joy": 0.12}}}
+    world.scene.signal("over", evidence=felt, negative_over=True, networks=2, networks_heard=2)
+    world.scene.step()
+    browser, _ = world.session("ada")
+    address = f"/alerts/{world.scene.alert().id}"
+    assert "joy <strong>60%</strong> (usually 12%)" in browser.get(address, headers=HTML).text
+    dutch = browser.get(address, headers=HTML | {"Accept-Language": "nl"}).text
+    assert "<strong>60%</strong> (normaal 12%)" in dutch

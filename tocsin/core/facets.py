@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -67,9 +67,23 @@ COMMON_FROM: Final = 0.05
 MOST_COMMON: Final = 3
 
 
-def common(counts: Mapping[str, int], mentions: int) -> list[tuple[str, float]]:
+class CommonValue(NamedTuple):
+    """A value of a facet, its share of the mentions, and the share that it usually has, where that is known. Both are 0..1."""
+
+    value: str
+    share: float
+    usual: float | None = None
+
+
+def common(
+    counts: Mapping[str, int], mentions: int, usual: Mapping[str, float] | None = None
+) -> list[CommonValue]:
     """The values that are common enough to be shown: with a share of `COMMON_FROM` or more, at most `MOST_COMMON` of them.
-    Each comes with its share of the mentions.
+    `usual` has the shares that values usually have.
     """
-    shares = [(value, count / mentions) for value, count in ordered(counts).items()] if mentions else []
-    return [(value, share) for value, share in shares if share >= COMMON_FROM][:MOST_COMMON]
+    known = usual or {}
+    shares = [
+        CommonValue(value, count / mentions, known.get(value))
+        for value, count in (ordered(counts).items() if mentions else ())
+    ]
+    return [one for one in shares if one.share >= COMMON_FROM][:MOST_COMMON]

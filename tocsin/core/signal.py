@@ -206,6 +206,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     usual_triggers: dict[str, int] = {}
     # By facet and value, the mentions of which it was told.
     facets: dict[str, dict[str, int]] = {}
+    # The share of each in the two weeks before the episode, 0..1; empty where too little was heard to tell.
+    usual_facets: dict[str, dict[str, float]] = {}
     # The parts that are not heard: silent or failing sources, partitions behind.
     missing: list[str] = []
     monitors_version: int = 0

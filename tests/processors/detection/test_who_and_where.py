@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec import structs
+
 from processors.corrections.correct import correct
-from processors.detection.evidence import look
+from processors.detection.evidence import facets_in, look
+from processors.detection.habits import USUAL_FROM
 from processors.understand.corrected import Rates, corrected_share
 from tests.processors.detection.conftest import START
 from tests.processors.detection.test_judge import keep
@@ -52,6 +55,50 @@ def test_an_alert_names_outlets_and_what_was_never_heard_here_before(store: Stor
     assert (seen.count, seen.peak) == (7, 5)
     # What is heard when nothing was heard before is no spread.
     assert before.first_heard == {}
+
+
+def angry(n: int, at: timedelta) -> Mention:
+    return structs.replace(
+        said(n, at, network="forum"), text=f"Furious about brightwater, a disgrace, number {n}"
+    )
+
+
+def test_an_alert_knows_the_usual_share_of_what_is_felt_and_wanted(store: Store) -> None:
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    calm = "Coffee at the brightwater mall on Tuesday"
+    usual = [
+        structs.replace(said(n, -n * hour, network="forum"), text=f"{calm} {n}")
+        for n in range(1, USUAL_FROM - 20)
+    ]
+    usual += [angry(n, -n * hour) for n in range(USUAL_FROM - 20, USUAL_FROM + 1)]
+    old = [angry(500 + n, -20 * day + n * hour) for n in range(40)]
+    crowd = [angry(900 + n, n * timedelta(minutes=1)) for n in range(10)]
+    keep(store, usual + old + crowd)
+    later = NOON + timedelta(minutes=5)
+    with store.read() as conn:
+        [monitor] = repository.listed(conn, Monitor)
+        seen = look(conn, monitor.id, WATCHED, later, later + timedelta(minutes=5), since=NOON)
+        before = facets_in(conn, monitor.id, NOON - 14 * day, NOON)
+        young = look(conn, monitor.id, WATCHED, NOON - 19 * day, NOON)
+        thin = look(conn, monitor.id, WATCHED, NOON - hour, NOON)
+    assert seen.facets["emotion"]["anger"] == 5
+    # What the episode itself brought is not usual, nor is what is older than two weeks.
+    assert seen.usual_facets == {
+        facet: {value: round(before[facet].get(value, 0) / USUAL_FROM, 4) for value in values}
+        for facet, values in seen.facets.items()
+    }
+    assert 0 < seen.usual_facets["emotion"]["anger"] < 0.5
+    assert young.usual_facets == thin.usual_facets == {}
+    assert young.facets and thin.facets is not None
+
+
+def test_a_crowd_of_the_first_hours_makes_nothing_usual(store: Store) -> None:
+    minute = timedelta(minutes=1)
+    keep(store, [angry(n, -n * minute) for n in range(1, USUAL_FROM + 51)] + [angry(900, minute)])
+    with store.read() as conn:
+        [monitor] = repository.listed(conn, Monitor)
+        seen = look(conn, monitor.id, WATCHED, NOON, NOON + 5 * minute)
+    assert seen.facets and seen.usual_facets == {}
 
 
 def test_what_people_labelled_is_counted_as_they_said_and_no_scorers_errors_are_undone(store: Store) -> None:

@@ -157,5 +157,6 @@ def test_facets_are_counted_by_value_and_only_common_ones_are_worth_a_word() -> 
     angry = Facets(intent=("complaint",), emotion=("anger", "fear"))
     found = counted([(angry, 3), (Facets(emotion=("fear",)), 2), (NO_FACETS, 95)])
     assert found == {"intent": {"complaint": 3}, "emotion": {"fear": 5, "anger": 3}}
-    assert common(found["emotion"], 100) == [("fear", 0.05)]
+    assert common(found["emotion"], 100) == [("fear", 0.05, None)]
+    assert common(found["emotion"], 100, {"fear": 0.01}) == [("fear", 0.05, 0.01)]
     assert common({}, 0) == common({"fear": 1}, 0) == []
