@@ -279,11 +279,11 @@ def close(
     state: State,
     who: Who,
     id: Id,
-    wanted: Annotated[MaySay, Body()],
+    wanted: Annotated[MaySay | None, Body()] = None,
     if_match: IfMatch = None,
 ) -> Any:
-    """Close the escalation, after its release."""
-    return _act(state, response, who, id, if_match, actions.close, wanted.text)
+    """Close the escalation, after its release. A `text` stands in the record."""
+    return _act(state, response, who, id, if_match, actions.close, wanted.text if wanted else "")
 
 
 @router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)

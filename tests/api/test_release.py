@@ -53,3 +53,17 @@ def test_a_release_with_a_field_that_nobody_knows_is_refused_and_changes_nothing
     refused = pia.post(f"{path}/release", json={"reason": "on our site"}, headers=pia.etag(path))
     assert refused.status_code == 422
     assert pia.get(path).json()["status"] == "cleared"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [(None, None), ({}, None), ({"text": "all answered"}, "all answered")]
+)
+def test_an_escalation_is_closed_with_or_without_a_word(
+    world: World, body: dict[str, str] | None, said: str | None
+) -> None:
+    pia, path = cleared(world)
+    assert pia.post(f"{path}/release", headers=pia.etag(path)).status_code == 200
+    answer = pia.post(f"{path}/close", json=body, headers=pia.etag(path))
+    assert (answer.status_code, answer.json()["status"]) == (200, "closed")
+    [closed] = [one for one in pia.get(path).json()["entries"] if one["action"] == "close"]
+    assert closed["text"] == said
