@@ -22,6 +22,7 @@ LONGER = {
     "api/pages/locales/tr.toml": CATALOGUE,
     "docs/commands.md": "every command, written by the code, a section each, which one looks up by its name",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
+    "processors/understand/harm_words.toml": "the words of twelve languages, which one looks up by kind and language",
     "processors/understand/triggers.toml": "the terms of twelve languages, which one looks up by category and language",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tocsin/store/schema.py": "every table, in one place",

@@ -130,6 +130,42 @@ def test_every_word_that_harms_is_told_where_it_stands_and_reads_no_other_langua
     assert with_harm("nl", ["hijos de puta"], [NO_FACETS]) == [NO_FACETS]
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "kind"),
+    [
+        ("en", "@user65 what an asshole", "insult"),
+        ("tr", "hepiniz salaksınız ya", "insult"),
+        ("tr", "Gerizekalılara laf anlatamıyorum", "insult"),
+        ("nl", "stelletje klojo's bij die bezorger", "insult"),
+        ("ro", "niște nesimțite la ghișeu, niște IDIOATE", "insult"),
+        ("de", "ihr Arschlöcher habt mein Paket verloren", "insult"),
+        ("fr", "bande de cons", "insult"),
+        ("it", "so dove abiti", "violence"),
+        ("pt", "merecem porrada esses dois", "violence"),
+    ],
+)
+def test_insults_and_threats_are_met_in_their_inflections(language: str, text: str, kind: str) -> None:
+    assert with_harm(language, [text], [NO_FACETS])[0].harm == (kind,)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "damn, the worst service in years, you should be ashamed"),
+        ("tr", "mallar üç gündür depoda bekliyor, rezalet"),
+        ("nl", "ik ga dood van het lachen, en nu ophangen"),
+        ("ro", "o rochie sexy, dar materialul e prost"),
+        ("de", "ich finde dich im Telefonbuch nicht"),
+        ("fr", "les boissons chaudes sont à gauche"),
+        ("it", "la crepa nel muro, e i maiali nella stalla"),
+        ("es", "atajo de teclado para HP"),
+        ("pt", "saiu sem roupa de frio"),
+    ],
+)
+def test_anger_and_everyday_words_are_not_hidden_by_the_words_that_harm(language: str, text: str) -> None:
+    assert with_harm(language, [text], [NO_FACETS])[0].harm == ()
+
+
 @pytest.mark.parametrize("language", SCORED)
 def test_nothing_is_said_of_a_text_that_says_nothing(language: str) -> None:
     assert not any(told(language, text) for text in ("", "17:30", "😀", "ok", "https://example.com/shop"))
