@@ -4,17 +4,17 @@ words alone (harm_words.toml), whatever the model of facets makes of the whole t
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import msgspec
 
 from processors.understand.features import MAX_CHARS
-from processors.understand.phrases import PhraseSearch
+from processors.understand.phrases import ByLanguage, PhraseSearch, written_terms
 from tocsin.core.facets import FACETS, Facets
 from tocsin.query.fold import fold
+
+_FILE = "harm_words.toml"
 
 
 def with_harm(language: str, texts: Sequence[str], facets: Sequence[Facets]) -> list[Facets]:
@@ -28,11 +28,13 @@ def _with(facets: Facets, kinds: Sequence[str]) -> Facets:
     return msgspec.structs.replace(facets, harm=tuple(kind for kind in FACETS["harm"] if kind in harm))
 
 
-def harm_words() -> dict[str, dict[str, list[str]]]:
-    """The content of harm_words.toml: kind -> language -> terms."""
-    return tomllib.loads(Path(__file__).with_name("harm_words.toml").read_text(encoding="utf-8"))
+def harm_words() -> dict[str, ByLanguage]:
+    """The terms of harm_words.toml as they are written: kind -> language -> terms."""
+    return written_terms(_FILE)[0]
 
 
 @cache
 def _phrases(language: str) -> PhraseSearch:
-    return PhraseSearch({kind: spoken.get(language, ()) for kind, spoken in harm_words().items()})
+    written, harmless = written_terms(_FILE)
+    terms = {kind: spoken.get(language, ()) for kind, spoken in written.items()}
+    return PhraseSearch(terms, harmless.get(language, ()))

@@ -6,9 +6,11 @@ A term is written as triggers.toml says: words in this order, whole; `stem*`; or
 
 from __future__ import annotations
 
+import tomllib
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from tocsin.core.blocks import blocks
@@ -17,6 +19,17 @@ from tocsin.query.fold import fold
 GAP_CHARS = 40
 """The most characters between the two parts of an `a ~ b` term."""
 _Span = tuple[int, int]
+_HARMLESS = "harmless"
+ByLanguage = dict[str, list[str]]
+
+
+def written_terms(name: str) -> tuple[dict[str, ByLanguage], ByLanguage]:
+    """The terms of a file beside this one as they are written (category -> language -> terms), and its harmless phrases
+    (language -> phrases).
+    """
+    found = tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    harmless = found.pop(_HARMLESS, {})
+    return found, harmless
 
 
 class PhraseSearch:

@@ -8,19 +8,17 @@ tell what a post talks about. They do not tell whether it is true, or about whom
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
-from processors.understand.phrases import PhraseSearch
+from processors.understand.phrases import ByLanguage, PhraseSearch, written_terms
 from tocsin.query.fold import fold
 
 CATEGORIES = ("safety", "regulator", "violence", "data_breach", "executive")
 """The categories, in the order in which `trigger_categories` names them."""
 MAX_CHARS = 10_000
 """The part of a text that is read."""
-_HARMLESS = "harmless"
+_FILE = "triggers.toml"
 
 
 def trigger_categories(text: str) -> tuple[str, ...]:
@@ -35,17 +33,14 @@ def triggers_of_folded(folded: Sequence[str]) -> list[tuple[str, ...]]:
 
 @cache
 def _phrases() -> PhraseSearch:
+    written, harmless = written_terms(_FILE)
     terms = {
-        category: [term for written in by_language.values() for term in written]
-        for category, by_language in trigger_terms().items()
+        category: [term for terms in by_language.values() for term in terms]
+        for category, by_language in written.items()
     }
-    return PhraseSearch(terms, [phrase for phrases in _written()[_HARMLESS].values() for phrase in phrases])
+    return PhraseSearch(terms, [phrase for phrases in harmless.values() for phrase in phrases])
 
 
-def trigger_terms() -> dict[str, dict[str, list[str]]]:
+def trigger_terms() -> dict[str, ByLanguage]:
     """The terms of triggers.toml as they are written: category -> language -> terms."""
-    return {category: terms for category, terms in _written().items() if category != _HARMLESS}
-
-
-def _written() -> dict[str, dict[str, list[str]]]:
-    return tomllib.loads(Path(__file__).with_name("triggers.toml").read_text(encoding="utf-8"))
+    return written_terms(_FILE)[0]

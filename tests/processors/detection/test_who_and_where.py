@@ -68,9 +68,9 @@ def test_an_alert_knows_the_usual_share_of_what_is_felt_and_wanted(store: Store)
     calm = "Coffee at the brightwater mall on Tuesday"
     usual = [
         structs.replace(said(n, -n * hour, network="forum"), text=f"{calm} {n}")
-        for n in range(1, USUAL_FROM - 20)
+        for n in range(22, USUAL_FROM + 1)
     ]
-    usual += [angry(n, -n * hour) for n in range(USUAL_FROM - 20, USUAL_FROM + 1)]
+    usual += [angry(n, -n * hour) for n in range(1, 22)]
     old = [angry(500 + n, -20 * day + n * hour) for n in range(40)]
     crowd = [angry(900 + n, n * timedelta(minutes=1)) for n in range(10)]
     keep(store, usual + old + crowd)
@@ -89,7 +89,7 @@ def test_an_alert_knows_the_usual_share_of_what_is_felt_and_wanted(store: Store)
     }
     assert 0 < seen.usual_facets["emotion"]["anger"] < 0.5
     assert young.usual_facets == thin.usual_facets == {}
-    assert young.facets and thin.facets is not None
+    assert young.facets and thin.facets
 
 
 def test_a_crowd_of_the_first_hours_makes_nothing_usual(store: Store) -> None:

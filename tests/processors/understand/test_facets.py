@@ -13,8 +13,10 @@ from processors.understand.facets import COLUMNS, load_facets, shipped_facets
 from processors.understand.harm import harm_words, with_harm
 from processors.understand.language import SCORED
 from processors.understand.linear import LinearScorer
+from processors.understand.phrases import PhraseSearch, written_terms
 from tocsin.core.errors import TocsinError
 from tocsin.core.facets import FACETS, NO_FACETS, Facets, common, counted, pairs
+from tocsin.query.fold import fold
 
 
 def told(language: str, text: str) -> set[tuple[str, str]]:
@@ -130,6 +132,18 @@ def test_every_word_that_harms_is_told_where_it_stands_and_reads_no_other_langua
     assert with_harm("nl", ["hijos de puta"], [NO_FACETS]) == [NO_FACETS]
 
 
+def test_a_word_that_harms_is_not_heard_in_a_harmless_phrase_and_each_phrase_has_one() -> None:
+    words, harmless = written_terms("harm_words.toml")
+    for language, phrases in harmless.items():
+        said = [f"so, {phrase.removesuffix('*')}!" for phrase in phrases]
+        assert [one.harm for one in with_harm(language, said, [NO_FACETS] * len(said))] == [()] * len(said)
+        heard = PhraseSearch({kind: spoken[language] for kind, spoken in words.items()})
+        assert all(heard.among([fold(text) for text in said]))
+    assert with_harm("fr", ["bande de voleurs de vélos, bande de voleurs !"], [NO_FACETS])[0].harm == (
+        "insult",
+    )
+
+
 @pytest.mark.parametrize(
     ("language", "text", "kind"),
     [
@@ -152,14 +166,45 @@ def test_insults_and_threats_are_met_in_their_inflections(language: str, text: s
     ("language", "text"),
     [
         ("en", "damn, the worst service in years, you should be ashamed"),
+        ("en", "all women are welcome, and I will find you a replacement"),
+        ("en", "wrong size, so I send them back. I am an idiot, I read the chart wrong"),
+        ("en", "prick the potatoes, then watch your back when you lift the tray of circus clowns"),
+        ("en", "new nudes for autumn, and a bike on a nice rack"),
         ("tr", "mallar üç gündür depoda bekliyor, rezalet"),
+        ("tr", "ürün defolu geldi, kapağını sıktığımda damlatıyor"),
+        ("tr", "o çocukları tanıyorum, okuldan"),
+        ("tr", "öç alma sahnesi güzel, muzlarda ezikler var, bıçaklarım keskin"),
+        ("tr", "tek gecelik konaklama, seksi bir elbise, müşteriyi salak yerine koymayın"),
         ("nl", "ik ga dood van het lachen, en nu ophangen"),
+        ("nl", "ik vind je wel leuk, en ik sterf van de honger"),
+        ("nl", "eikels rapen, kruiden kneuzen en de kast tegen de muur zetten"),
+        ("nl", "hou je kop erbij, ik kom je halen voor de donder op zondag"),
         ("ro", "o rochie sexy, dar materialul e prost"),
+        ("ro", "stresul îl va omorî, iar boxele îți sparg timpanele"),
+        ("ro", "să ardeți calorii nu e greu, e doar o panaramă"),
+        ("ro", "poliția despre metodele escrocilor; vin peste voi duminică la cafea"),
         ("de", "ich finde dich im Telefonbuch nicht"),
+        ("de", "Unfall auf der A5: Frau am Steuer leicht verletzt"),
+        ("de", "ich Idiot habe die Regale nicht an die Wand stellen lassen"),
+        ("de", "Bist du Opfer eines Betrugs? Johnny Depp hat gewonnen"),
         ("fr", "les boissons chaudes sont à gauche"),
+        ("fr", "une salopette pour Charlotte, je te retrouve à la gare"),
+        ("fr", "console à vendre, fdp inclus, et le concert des Enfoirés passe vendredi"),
+        ("fr", "si vous crevez sur l'autoroute, une bande de voleurs de vélos y rôde"),
         ("it", "la crepa nel muro, e i maiali nella stalla"),
+        ("it", "ti trovo bene, davvero"),
+        ("it", "labbra crepate, e non so dove abiti ma qui nevica"),
         ("es", "atajo de teclado para HP"),
+        ("es", "espero que os den un premio y el pack completo"),
+        ("es", "tornillo de cabeza hueca, y no sé dónde vives pero aquí llueve"),
         ("pt", "saiu sem roupa de frio"),
+        ("pt", "dois acompanhantes por paciente, e vou te quebrar um galho"),
+        ("pt", "tem que apanhar o autocarro 44, e a maria-sem-vergonha floriu"),
+        ("ar", "كلاب وحيوانات أخرى للتبني"),
+        ("pl", "psycholog i kanalizacja, a potem w głąb lasu z Koziołkiem Matołkiem"),
+        ("pl", "pajac niemowlęcy 62, tumany kurzu, zbierz szumowiny z rosołu"),
+        ("sv", "ett idiotsäkert recept, och en pucko till"),
+        ("sv", "stolpskott i sista minuten, jag känner äckel och är som en idiot"),
     ],
 )
 def test_anger_and_everyday_words_are_not_hidden_by_the_words_that_harm(language: str, text: str) -> None:
