@@ -29,7 +29,7 @@ from tocsin.core.facets import FACETS
 from training.corpus import posts
 from training.data import is_held_out
 from training.matrix import features
-from training.short import CRISES, FACETED, written
+from training.short import CRISES, FACETED, HARM, written
 
 C: Final = 3.0
 """The inverse of the regularisation's strength. A third or three times of it does as well within a point."""
@@ -49,8 +49,10 @@ EMOTION_SETS: Final = {
 }
 """By set, the emotions that it labels. The English part of BRIGHTER has no disgust."""
 SET_WEIGHT: Final = 0.5
-OF_CRISES: Final = 0.4
-"""What a post that was written about crises counts where the threshold of a kind of crisis is chosen."""
+WRITTEN_FOR: Final = {CRISES: "crisis", HARM: "harm"}
+"""By folder, the facet that its posts were written for: they have its values far more often than a day's talk has."""
+OF_MANY: Final = 0.4
+"""What such a post counts where the thresholds of that facet are chosen."""
 
 TRIGGERS: Final = {
     "safety": ("crisis", "safety"),
@@ -71,15 +73,22 @@ class FacetExample(NamedTuple):
     text: str
     values: frozenset[tuple[str, str]]
     weights: tuple[float, ...]
-    of_crises: bool = False
-    """Whether it is one of our posts about crises."""
+    written_for: str = ""
+    """The facet for which it was written, if it was."""
 
 
 def facet_examples(language: str, folder: Path | None) -> list[FacetExample]:
     """The examples in a language: our own posts and, where `folder` is given, the sets of emotions in it."""
     everything = (1.0,) * len(COLUMNS)
-    crises = frozenset(one.text for one in written(CRISES) if one.language == language)
-    found = [FacetExample(text, values, everything, text in crises) for text, values in own_posts(language)]
+    wanted = {
+        one.text: facet
+        for its, facet in WRITTEN_FOR.items()
+        for one in written(its)
+        if one.language == language
+    }
+    found = [
+        FacetExample(text, values, everything, wanted.get(text, "")) for text, values in own_posts(language)
+    ]
     found += hints(language)
     if folder is not None:
         for name in EMOTION_SETS:
@@ -157,7 +166,7 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
     hinted = frozenset(one.text for one in hints(language))
     heard = np.array([one.text not in hinted for one in learnt])
     logits = _across_folds(matrix, labels, weights, learnt)
-    # A day's talk has far fewer crises than what is learnt.
+    # A day's talk has far fewer crises, and less harm, than what is learnt.
     common = commonness(learnt)
     thresholds = _thresholds(labels[heard], weights[heard], common[heard], logits[heard])
     fitted, bias = _fitted(matrix, labels, weights)
@@ -186,9 +195,9 @@ def folded(matrix: Any) -> Any:
 
 def commonness(found: Sequence[FacetExample]) -> Floats:
     """By example and column, what it counts where a threshold is chosen."""
-    of_crises = np.array([one.of_crises for one in found])[:, None]
-    kinds = np.array([facet == "crisis" for facet, _ in COLUMNS])[None, :]
-    return np.where(of_crises & kinds, OF_CRISES, 1.0)
+    wanted = np.array([one.written_for for one in found])[:, None]
+    facets = np.array([facet for facet, _ in COLUMNS])[None, :]
+    return np.where(wanted == facets, OF_MANY, 1.0)
 
 
 def _labels(found: Sequence[FacetExample]) -> Floats:

@@ -19,8 +19,10 @@ PLAIN: Final = Path(__file__).with_name("plain")
 """Everyday talk and that of customers in a plain voice: the other hands have more wit than real talk has."""
 CRISES: Final = Path(__file__).with_name("crises")
 """Posts about each kind of crisis, threats and harm, and harmless ones with the same words."""
+HARM: Final = Path(__file__).with_name("harm")
+"""Insults, hate, threats and lewd remarks as strangers write them to each other, and angry or coarse posts that harm nobody."""
 
-FACETED: Final = (WRITTEN, CUSTOMERS, PLAIN, CRISES)
+FACETED: Final = (WRITTEN, CUSTOMERS, PLAIN, CRISES, HARM)
 """The folders whose posts have facets."""
 
 

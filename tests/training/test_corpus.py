@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from training.corpus import (
     real_names,
 )
 from training.data import FURTHER
-from training.short import CRISES, CUSTOMERS, PLAIN, TWEETS, WRITTEN, Written, written
+from training.short import CRISES, CUSTOMERS, FACETED, HARM, PLAIN, TWEETS, WRITTEN, Written, written
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
 
@@ -122,14 +123,20 @@ def test_the_facets_of_further_languages_are_known_values_and_each_kind_of_crisi
         assert all(said["harm", harm] >= 12 for harm in FACETS["harm"])
 
 
-def test_posts_about_crises_and_harm_are_all_different_name_nobody_and_repeat_no_other_post() -> None:
-    found = list(written(CRISES))
-    assert {one.language for one in found} == set(SCORED)
+@pytest.mark.parametrize(("folder", "spoken"), [(CRISES, SCORED), (HARM, ("es", "tr"))])
+def test_posts_about_crises_and_harm_are_all_different_name_nobody_and_repeat_no_other_post(
+    folder: Path, spoken: Collection[str]
+) -> None:
+    found = list(written(folder))
+    assert {one.language for one in found} == set(spoken)
     assert {one.label for one in found} == set(SENTIMENTS)
-    others = {(one.language, one.text.casefold()) for one in written(WRITTEN, TWEETS)}
+    for facet, column in enumerate(FACETS):
+        assert {one.facets[facet] for one in found} <= set(VALUES[column])
+    rest = (one for one in (*FACETED, TWEETS) if one not in (folder, CUSTOMERS, PLAIN))
+    others = {(one.language, one.text.casefold()) for one in written(*rest)}
     others |= {(language, post.text.casefold()) for language in LANGUAGES for post in posts(language)}
     assert others.isdisjoint((one.language, one.text.casefold()) for one in found)
-    for language in SCORED:
+    for language in spoken:
         named = faults([_as_post(one, n) for n, one in enumerate(found) if one.language == language])
         allowed = {f"real name {word!r}" for word in WORDS_OF_THE_LANGUAGE.get(language, ())}
         assert [one for one in named if one.partition(": ")[2] not in allowed] == []
@@ -141,7 +148,7 @@ def test_posts_in_a_plain_voice_are_labelled_all_different_name_nobody_and_repea
     assert {one.language for one in found} <= set(SCORED)
     for facet, column in enumerate(FACETS):
         assert {one.facets[facet] for one in found} <= set(VALUES[column])
-    others = {(one.language, one.text.casefold()) for one in written(WRITTEN, TWEETS, CRISES)}
+    others = {(one.language, one.text.casefold()) for one in written(WRITTEN, TWEETS, CRISES, HARM)}
     others |= {(language, post.text.casefold()) for language in LANGUAGES for post in posts(language)}
     assert others.isdisjoint((one.language, one.text.casefold()) for one in found)
     for language in {one.language for one in found}:

@@ -22,10 +22,19 @@ from training import data
 from training.__main__ import main
 from training.corpus import LANGUAGES
 from training.data import FURTHER, OTHER_TALK, SOURCES, TAUGHT, Example, examples, is_held_out, other_talk
-from training.facets import OF_CRISES, commonness, facet_examples, fit_facets, folded, hints, threshold
+from training.facets import (
+    OF_MANY,
+    WRITTEN_FOR,
+    commonness,
+    facet_examples,
+    fit_facets,
+    folded,
+    hints,
+    threshold,
+)
 from training.fit import OF_STRANGERS, SCALED, SHIFTS, Lent, fit, version_of
 from training.matrix import features
-from training.short import CRISES, written
+from training.short import written
 
 TEXTS = [
     "",
@@ -65,15 +74,16 @@ def test_the_same_examples_give_the_same_facets(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_post_about_crises_counts_less_where_the_threshold_of_a_kind_of_crisis_is_chosen() -> None:
-    found = facet_examples("nl", None)
-    crises = {one.text for one in written(CRISES) if one.language == "nl"}
-    assert {one.text for one in found if one.of_crises} == crises
+def test_a_post_counts_less_where_the_thresholds_of_the_facet_it_was_written_for_are_chosen() -> None:
+    found = facet_examples("tr", None)
+    for folder, facet in WRITTEN_FOR.items():
+        its = {one.text for one in written(folder) if one.language == "tr"}
+        assert its and {one.text for one in found if one.written_for == facet} == its
     counts = commonness(found)
-    assert set(counts.ravel().tolist()) == {OF_CRISES, 1.0}
+    assert set(counts.ravel().tolist()) == {OF_MANY, 1.0}
     for row, one in zip(counts.tolist(), found, strict=True):
         less = {facet for (facet, _), count in zip(COLUMNS, row, strict=True) if count < 1}
-        assert less == ({"crisis"} if one.of_crises else set())
+        assert less == ({one.written_for} - {""})
 
 
 def test_a_threshold_is_higher_where_the_posts_that_have_a_value_are_rarer_on_a_day() -> None:
