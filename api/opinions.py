@@ -1,4 +1,5 @@
-"""Second opinions: a slower scorer reads a part of an alert's mentions again, and says whether it calls them negative, too.
+"""Second opinions: a slower scorer reads a part of an alert's mentions again. It says whether it calls them negative, too, and
+which kinds of crisis and harm it tells of them.
 
 Only with the extra `tocsin[deep]` does a worker run. It asks a few mentions at a time, one alert after the other, at most 300
 an alert and for at most `LONGEST`, and again at most every `AGAIN` while the alert's window moves on. The opinion is shown and
@@ -20,7 +21,9 @@ from alerts.alert import Alert
 from alerts.views import standing
 from processors.detection.asked import ToAsk, to_ask
 from processors.understand.deep import DeepScorer, deep_scorer
+from processors.understand.deep_facets import TOLD
 from tocsin.core.clock import Clock
+from tocsin.core.facets import CommonValue, common
 from tocsin.core.loop import WorkerLoop
 from tocsin.health.report import Reporter
 from tocsin.store import schema as s
@@ -50,6 +53,19 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, those that it calls negative."""
     negative: int
     """Of all, those that it calls negative."""
+    facets: dict[str, dict[str, int]] = {}
+    """Facet (crisis, harm) -> value -> how many of them it tells the value of."""
+
+    @property
+    def read(self) -> int:
+        """The mentions that it read."""
+        return self.asked + self.unscored
+
+    @property
+    def told(self) -> list[tuple[str, list[CommonValue]]]:
+        """By facet, the values that it tells of many of the mentions that it read."""
+        found = [(facet, common(self.facets.get(facet, {}), self.read)) for facet in TOLD]
+        return [(facet, values) for facet, values in found if values]
 
     @property
     def agrees(self) -> bool:
@@ -76,6 +92,8 @@ def line(opinion: Opinion) -> str:
         said.append(f"{'agrees' if opinion.agrees else 'differs'} ({opinion.agreed} of {opinion.asked})")
     if opinion.unscored:
         said.append(f"of {opinion.unscored} unscored it calls {opinion.unscored_negative} negative")
+    if told := [one for _, values in opinion.told for one in values]:
+        said.append(f"it reads {', '.join(f'{one.value} {one.share:.0%}' for one in told)} of {opinion.read}")
     return f"second opinion {'; '.join([*said, opinion.model])}"
 
 
@@ -129,7 +147,7 @@ class Opinions:
     def _keep(self, task: _Task, model: str, now: datetime) -> None:
         row = {"alert_id": task.alert_id, "window_end": task.window_end, "at": now, "model": model}
         with self._store.write(alone=False) as conn:
-            self._store.put(conn, s.second_opinions, [row | task.counts()])
+            self._store.put(conn, s.second_opinions, [row | task.counts() | {"facets": task.facets()}])
 
 
 class _Task:
@@ -138,18 +156,27 @@ class _Task:
     def __init__(self, alert_id: str, window_end: datetime, began: datetime, left: list[ToAsk]) -> None:
         self.alert_id, self.window_end, self.began, self.left = alert_id, window_end, began, left
         self._said: Counter[str] = Counter()
+        self._told: Counter[tuple[str, str]] = Counter()
 
     def go_on(self, scorer: DeepScorer) -> None:
         """Ask of the next few."""
         now, self.left = self.left[:PIECE], self.left[PIECE:]
         for one in now:
-            label = scorer.label(one.text)
-            if label != "unscored":
-                self._said.update(_counted(one.label, label == "negative"))
+            read = scorer.read(one.text)
+            if read.label != "unscored":
+                self._said.update(_counted(one.label, read.label == "negative"))
+                self._told.update(read.facets)
 
     def counts(self) -> dict[str, int]:
         """The columns of the row."""
         return {name: self._said[name] for name in _COUNTS}
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Facet -> value -> mentions."""
+        found: dict[str, dict[str, int]] = {}
+        for (facet, value), mentions in sorted(self._told.items()):
+            found.setdefault(facet, {})[value] = mentions
+        return found
 
 
 _COUNTS: Final = ("asked", "agreed", "unscored", "unscored_negative", "negative")
@@ -183,4 +210,6 @@ def _is_due(alert: Alert, opinion: Row[Any] | None, now: datetime) -> bool:
 
 
 def _opinion(row: Row[Any]) -> Opinion:
-    return Opinion(**{name: row._mapping[name] for name in Opinion.__struct_fields__})
+    known = {name: row._mapping[name] for name in Opinion.__struct_fields__}
+    # Older code told no facets.
+    return Opinion(**known | {"facets": known["facets"] or {}})

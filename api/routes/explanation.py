@@ -132,6 +132,9 @@ class OpinionOut(BaseModel):
     unscored: int = Field(description="The mentions without a label that it was asked of.")
     unscored_negative: int
     negative: int = Field(description="Of all that it was asked of, those that it calls negative.")
+    facets: dict[str, dict[str, int]] = Field(
+        description="By facet (crisis, harm) and value, how many of `asked` and `unscored` it tells the value of."
+    )
     model: str
     at: datetime
     window_end: datetime

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.understand.artefacts import FOLDER, checksum_of, read_arrays, write_arrays
+from processors.understand.deep_facets import DeepFacets, shipped_deep_facets
 from processors.understand.encoder import Image, Moved
 from processors.understand.sentiment import LABELS, UNSCORED, Label, Sentiment
 from tocsin.core.errors import TocsinError
@@ -81,12 +82,25 @@ def load_deep(path: Path, sha256: str | None = None) -> DeepModel:
     return model
 
 
+class DeepRead(NamedTuple):
+    """What is told of a text from its one vector."""
+
+    label: Label
+    facets: tuple[tuple[str, str], ...]
+    """Its kind of crisis and of harm, each as the facet and the value; none of a facet that it does not have."""
+
+
 class DeepScorer:
     """Labels texts, one after the other. Only one thread at a time may use it."""
 
-    def __init__(self, embed: Embed, model: DeepModel | None = None) -> None:
+    def __init__(
+        self, embed: Embed, model: DeepModel | None = None, facets: DeepFacets | None = None
+    ) -> None:
         self._embed = embed
         self._model = model or shipped_deep()
+        told = facets or shipped_deep_facets()
+        # Heads over the vectors of another encoder would tell nonsense.
+        self._facets = told if told.encoder == self._model.version else None
 
     @property
     def model(self) -> str:
@@ -102,10 +116,23 @@ class DeepScorer:
         shares = self.shares(text)
         return UNSCORED if shares is None else self.sentiment_of(shares)
 
+    def read(self, text: str) -> DeepRead:
+        """The label and the facets of a text; `unscored` and none for a text without a word."""
+        vector = self._vector(text)
+        if vector is None:
+            return DeepRead("unscored", ())
+        facets = self._facets.pairs(vector) if self._facets else ()
+        return DeepRead(LABELS[int(self._model.shares(vector)[0].argmax())], facets)
+
     def shares(self, text: str) -> Floats | None:
         """The share of each of `LABELS`; None for a text without a word."""
+        vector = self._vector(text)
+        return None if vector is None else self._model.shares(vector)[0]
+
+    def _vector(self, text: str) -> Floats | None:
+        """The vector of a text as the one row of a table."""
         told = readable(text)
-        return self._model.shares(np.asarray(self._embed(told), dtype=float)[None])[0] if told else None
+        return np.asarray(self._embed(told), dtype=float)[None] if told else None
 
     def sentiment_of(self, shares: Floats) -> Sentiment:
         """The sentiment that these shares of one text tell. Nobody measured how often it is right where it is how sure, so it

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from api.opinions import Opinions
 from processors.detection.asked import MOST_SCORED
 from processors.understand.deep import WIDTH, DeepModel, DeepScorer
+from processors.understand.deep_facets import DeepFacets, Head
 from tests.api.world import World
 from tests.inside import command
 from tests.processors.detection.test_judge import judge
@@ -24,6 +25,16 @@ from tocsin.store import schema as s
 
 HTML = {"Accept": "text/html"}
 HEAD = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
+TOLD_BY = DeepFacets(
+    "test",
+    np.zeros(WIDTH),
+    (
+        Head(np.outer(np.eye(WIDTH)[0], [-1, 1, *[0] * 8]), np.array([0, 0, *[-9] * 8])),
+        Head(np.zeros((WIDTH, 5)), np.array([1, *[0] * 4])),
+    ),
+    "test",
+)
+"""It tells of safety where the head says negative, and of no harm."""
 
 
 def burning(text: str) -> list[float]:
@@ -165,7 +176,7 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert as_json["steps"] == told["steps"]
         assert b"second opinion" not in said.stdout and as_json["second_opinion"] is None
         other_windows_are_explained(made, alert.id, tmp_path)
-        opinions = Opinions(made.scene.store, made.scene.clock, lambda: DeepScorer(burning, HEAD))
+        opinions = Opinions(made.scene.store, made.scene.clock, lambda: DeepScorer(burning, HEAD, TOLD_BY))
         assert opinions.once()
         while opinions.once():
             pass
@@ -175,9 +186,15 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert told["negative"] < told["agreed"] < told["asked"] and not told["agrees"]
         shown = browser.get(f"/alerts/{alert.id}", headers=HTML).text
         assert f"The second opinion differs: the same label for {told['agreed']} of {told['asked']}." in shown
+        assert told["facets"] == {"crisis": {"safety": told["negative"]}}
+        share = f"{told['negative'] / told['asked']:.0%}"
+        read = f"The second opinion read {told['asked']} mentions: safety <strong>{share}</strong>"
+        assert read in " ".join(shown.split())
+        dutch = browser.get(f"/alerts/{alert.id}", headers={**HTML, "Accept-Language": "nl"}).text
+        assert f"Het tweede oordeel las {told['asked']} vermeldingen: " in dutch
         said = command("explain", alert.id, "--data", tmp_path)
-        line = f"second opinion differs ({told['agreed']} of {told['asked']}); deep-test"
-        assert line in said.stdout.decode()
+        line = f"second opinion differs ({told['agreed']} of {told['asked']}); it reads safety {share} of {told['asked']}"
+        assert f"{line}; deep-test" in said.stdout.decode()
         nobody = command("explain", f"al_{0:020x}", "--data", tmp_path)
         assert nobody.returncode == 2 or nobody.returncode == 1
         assert b"no alert" in nobody.stderr

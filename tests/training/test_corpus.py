@@ -123,7 +123,7 @@ def test_the_facets_of_further_languages_are_known_values_and_each_kind_of_crisi
         assert all(said["harm", harm] >= 12 for harm in FACETS["harm"])
 
 
-@pytest.mark.parametrize(("folder", "spoken"), [(CRISES, SCORED), (HARM, ("es", "tr"))])
+@pytest.mark.parametrize(("folder", "spoken"), [(CRISES, SCORED), (HARM, ("en", "es", "ro", "tr"))])
 def test_posts_about_crises_and_harm_are_all_different_name_nobody_and_repeat_no_other_post(
     folder: Path, spoken: Collection[str]
 ) -> None:

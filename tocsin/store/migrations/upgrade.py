@@ -24,7 +24,7 @@ from tocsin.store.unhurried import take_your_time
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA: Final = 24
+SCHEMA: Final = 25
 """The schema that this code is written for: the newest migration in `tocsin/store/migrations/versions`."""
 
 _SCRIPTS: Final = Path(__file__).parent
