@@ -183,6 +183,7 @@ def test_insults_and_threats_are_met_in_their_inflections(language: str, text: s
         ("ro", "stresul îl va omorî, iar boxele îți sparg timpanele"),
         ("ro", "să ardeți calorii nu e greu, e doar o panaramă"),
         ("ro", "poliția despre metodele escrocilor; vin peste voi duminică la cafea"),
+        ("ro", "jigodia e o boală a câinilor, iar iepurii se înmulțesc"),
         ("de", "ich finde dich im Telefonbuch nicht"),
         ("de", "Unfall auf der A5: Frau am Steuer leicht verletzt"),
         ("de", "ich Idiot habe die Regale nicht an die Wand stellen lassen"),
@@ -201,10 +202,13 @@ def test_insults_and_threats_are_met_in_their_inflections(language: str, text: s
         ("pt", "dois acompanhantes por paciente, e vou te quebrar um galho"),
         ("pt", "tem que apanhar o autocarro 44, e a maria-sem-vergonha floriu"),
         ("ar", "كلاب وحيوانات أخرى للتبني"),
+        ("ar", "حمير في المزرعة"),
         ("pl", "psycholog i kanalizacja, a potem w głąb lasu z Koziołkiem Matołkiem"),
         ("pl", "pajac niemowlęcy 62, tumany kurzu, zbierz szumowiny z rosołu"),
+        ("pl", "gramy w durnia, wszy i gnidy w przedszkolu, zdrajca w Among Us"),
         ("sv", "ett idiotsäkert recept, och en pucko till"),
         ("sv", "stolpskott i sista minuten, jag känner äckel och är som en idiot"),
+        ("sv", "film om en lögnare och landsförrädare, en skithög med disk"),
     ],
 )
 def test_anger_and_everyday_words_are_not_hidden_by_the_words_that_harm(language: str, text: str) -> None:
