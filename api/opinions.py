@@ -92,8 +92,10 @@ def line(opinion: Opinion) -> str:
         said.append(f"{'agrees' if opinion.agrees else 'differs'} ({opinion.agreed} of {opinion.asked})")
     if opinion.unscored:
         said.append(f"of {opinion.unscored} unscored it calls {opinion.unscored_negative} negative")
-    if told := [one for _, values in opinion.told for one in values]:
-        said.append(f"it reads {', '.join(f'{one.value} {one.share:.0%}' for one in told)} of {opinion.read}")
+    if told := [
+        (one.value, opinion.facets[facet][one.value]) for facet, values in opinion.told for one in values
+    ]:
+        said.append(f"it finds {', '.join(f'{value} in {n}' for value, n in told)} of {opinion.read}")
     return f"second opinion {'; '.join([*said, opinion.model])}"
 
 

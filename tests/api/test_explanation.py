@@ -187,13 +187,13 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         shown = browser.get(f"/alerts/{alert.id}", headers=HTML).text
         assert f"The second opinion differs: the same label for {told['agreed']} of {told['asked']}." in shown
         assert told["facets"] == {"crisis": {"safety": told["negative"]}}
-        share = f"{told['negative'] / told['asked']:.0%}"
-        read = f"The second opinion read {told['asked']} mentions: safety <strong>{share}</strong>"
-        assert read in " ".join(shown.split())
+        found = f"The second opinion finds in {told['asked']} mentions: safety <strong>{told['negative']}</strong>"
+        assert found in " ".join(shown.split())
         dutch = browser.get(f"/alerts/{alert.id}", headers={**HTML, "Accept-Language": "nl"}).text
-        assert f"Het tweede oordeel las {told['asked']} vermeldingen: " in dutch
+        assert f"Het tweede oordeel vindt in {told['asked']} vermeldingen: " in dutch
         said = command("explain", alert.id, "--data", tmp_path)
-        line = f"second opinion differs ({told['agreed']} of {told['asked']}); it reads safety {share} of {told['asked']}"
+        agreed = f"second opinion differs ({told['agreed']} of {told['asked']})"
+        line = f"{agreed}; it finds safety in {told['negative']} of {told['asked']}"
         assert f"{line}; deep-test" in said.stdout.decode()
         nobody = command("explain", f"al_{0:020x}", "--data", tmp_path)
         assert nobody.returncode == 2 or nobody.returncode == 1
